@@ -1,0 +1,292 @@
+#!/usr/bin/env bash
+# Installs what Unskew is built and tested with, and says what and why before
+# it does. What is there already is left alone, so it may run any number of times.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: ./setup.sh [PART]...
+
+Installs what is missing and says so; prints one line when all is there.
+
+Parts:
+  guest    what `unskew build` needs: a C compiler, a Rust for wasm32, and
+           componentize-py in a Python environment of its own (the default)
+  test     guest, and what `make test` needs: pytest, jsonschema, pyarrow
+  check    what `make check` needs: rustfmt, clippy, cargo-deny
+  all      guest, test and check
+
+Environment:
+  UNSKEW_CACHE_DIR        where it installs (default: ${XDG_CACHE_HOME:-~/.cache}/unskew);
+                          only system packages and parts of the Rust toolchain lie elsewhere
+  UNSKEW_GUEST_TOOLCHAIN  rustup or debian: take this Rust for wasm32 (default: the
+                          first of the two that can be had)
+  PYTHON                  the Python to make the environment with (default: python3)
+END
+}
+
+# A path that is not absolute is ignored, as the specification of XDG's folders has it.
+case ${XDG_CACHE_HOME:-} in
+    /*) default_cache=$XDG_CACHE_HOME/unskew ;;
+    *) default_cache=${HOME:?HOME is not set; set it, or UNSKEW_CACHE_DIR}/.cache/unskew ;;
+esac
+readonly cache=${UNSKEW_CACHE_DIR:-$default_cache}
+readonly venv=$cache/python
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/scripts
+readonly scripts
+readonly guest_target=wasm32-unknown-unknown
+readonly least_rust=1.95
+readonly cargo_deny=0.20.2
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+fail() {
+    say "error: $1"
+    shift
+    local line
+    for line in "$@"; do printf '       %s\n' "$line" >&2; done
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# attempt WHAT COMMAND...: runs a command that uses the network, at most three times.
+attempt() {
+    local what=$1 try
+    shift
+    for try in 1 2 3; do
+        if "$@" >&2; then return 0; fi
+        if [ "$try" -lt 3 ]; then
+            say "$what failed; trying again in $((try * 5)) seconds"
+            sleep $((try * 5))
+        fi
+    done
+    say "$what failed three times (the command was: $*)"
+    return 1
+}
+
+readonly network_hint='The output above says why. If it is the network, run ./setup.sh again when it is back.'
+
+# --- system packages ------------------------------------------------------
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        say "this needs root, and there is no sudo"
+        return 1
+    fi
+}
+
+apt_lists_fresh=
+# install_packages WHY PACKAGE...: never at the price of a package that is there.
+install_packages() {
+    local why=$1
+    shift
+    say "installing $* by apt-get ($why)"
+    have apt-get || {
+        say "there is no apt-get here; install these packages, or what your system calls them, by hand: $*"
+        return 1
+    }
+    if [ -z "$apt_lists_fresh" ]; then
+        attempt 'apt-get update' as_root apt-get -qq -o Acquire::Retries=2 update || return 1
+        apt_lists_fresh=yes
+    fi
+    attempt "apt-get install $*" as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+        -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Dpkg::Use-Pty=0 \
+        --no-install-recommends --no-remove install "$@"
+}
+
+setup_compiler() {
+    if have cc; then return; fi
+    install_packages 'Rust links with it, and the zstd crate is C' gcc libc6-dev || fail \
+        'there is no C compiler' "$network_hint"
+}
+
+# --- Rust ------------------------------------------------------------------
+
+version_at_least() { # FOUND LEAST
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+setup_rust() {
+    if ! have cargo || ! have rustc; then
+        fail "there is no Rust; Unskew is built with Rust $least_rust or newer" \
+            'Install it by rustup, as https://www.rust-lang.org/tools/install describes, and run ./setup.sh again.'
+    fi
+    local version
+    version=$(rustc --version) || fail 'rustc does not run' 'Its message stands above.'
+    version=${version#rustc }
+    version=${version%% *}
+    version_at_least "${version%%-*}" "$least_rust" || fail \
+        "rustc is $version; Unskew is built with Rust $least_rust or newer" 'Run: rustup update stable'
+}
+
+have_rustup_guest() {
+    local libraries
+    libraries=$(rustc --print target-libdir --target "$guest_target" 2>/dev/null) || return 1
+    compgen -G "$libraries/libstd-*.rlib" >/dev/null
+}
+
+have_debian_guest() {
+    [ -x /usr/bin/rustc ] && have dpkg-query && [ "$(dpkg-query -W -f '${db:Status-Status} ' rustc-web rust-web-src 2>/dev/null)" = 'installed installed ' ]
+}
+
+guest_rust=
+setup_guest_rust() {
+    local wanted=${UNSKEW_GUEST_TOOLCHAIN:-}
+    case $wanted in
+        '' | rustup | debian) ;;
+        *) fail "UNSKEW_GUEST_TOOLCHAIN is \"$wanted\"; it may be rustup or debian" ;;
+    esac
+    if [ "$wanted" != debian ]; then
+        if have_rustup_guest; then
+            guest_rust="rustc $(rustc --version | cut -d ' ' -f 2) with its target $guest_target"
+            return
+        fi
+        if have rustup; then
+            say "adding the target $guest_target to the Rust toolchain (Rust modules are built for it)"
+            if attempt 'rustup target add' rustup target add "$guest_target" && have_rustup_guest; then
+                guest_rust="rustc $(rustc --version | cut -d ' ' -f 2) with its target $guest_target, added by rustup"
+                return
+            fi
+        fi
+        [ "$wanted" != rustup ] || fail "rustup cannot add the target $guest_target" "$network_hint" \
+            "Without UNSKEW_GUEST_TOOLCHAIN=rustup Debian's rustc-web is tried next."
+        have_debian_guest || say "rustup does not have it; taking Debian's Rust for WebAssembly"
+    fi
+    if ! have_debian_guest; then
+        install_packages "a compiler and the library's source, to build Rust modules for $guest_target with" \
+            rustc-web rust-web-src || fail "there is no Rust that builds for $guest_target" "$network_hint" \
+            "One of these is needed: \`rustup target add $guest_target\`, or Debian's packages rustc-web and" \
+            "rust-web-src. These cannot stand beside Debian's own rustc or rustup packages, and setup removes nothing."
+    fi
+    guest_rust="Debian's rustc-web $(/usr/bin/rustc --version | cut -d ' ' -f 2), which builds the library from source"
+}
+
+# --- Python ----------------------------------------------------------------
+
+readonly least_python=3.10
+
+usable_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
+setup_venv() {
+    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; then return; fi
+    local python=${PYTHON:-python3}
+    if ! have "$python"; then
+        [ -z "${PYTHON:-}" ] || fail "PYTHON is \"$PYTHON\", and there is no such program"
+        install_packages 'componentize-py is a Python package' python3 python3-venv || fail \
+            'there is no python3' "$network_hint"
+    fi
+    usable_python "$python" || fail "$python is older than $least_python" \
+        "Install a newer Python, and name it: PYTHON=python3.11 ./setup.sh"
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        install_packages "$python lacks what makes environments" python3-venv || fail \
+            "$python cannot make an environment" "$network_hint"
+    fi
+    say "making a Python environment in $venv (so that nothing is installed into yours)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || fail "$python could not make an environment in $venv"
+}
+
+# install_python NAME WHY: what scripts/python-NAME.lock lists, exactly.
+install_python() {
+    local lock=$scripts/python-$1.lock stamp=$venv/.unskew-$1.lock
+    setup_venv
+    if cmp -s "$lock" "$stamp"; then return; fi
+    say "installing $(tr '\n' ' ' <"$scripts/python-$1.in")from PyPI into $venv ($2)"
+    attempt 'pip install' "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+        --require-hashes --no-deps --only-binary :all: -r "$lock" || fail \
+        "the packages of scripts/python-$1.lock could not be installed" "$network_hint"
+    cp "$lock" "$stamp"
+}
+
+# --- make check --------------------------------------------------------------
+
+setup_rust_component() { # PROGRAM COMPONENT
+    if "$1" --version >/dev/null 2>&1; then return; fi
+    have rustup || fail "there is no $1" "Install it with the package of your Rust."
+    say "adding $2 to the Rust toolchain (\`make check\` runs it)"
+    attempt "rustup component add $2" rustup component add "$2" || fail \
+        "rustup cannot add $2" "$network_hint"
+}
+
+setup_cargo_deny() {
+    if [ "$("$cache/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $cargo_deny" ]; then return; fi
+    say "building cargo-deny $cargo_deny from crates.io into $cache/bin (\`make check\` judges licences and sources by it; some minutes)"
+    # It runs for a second, so its own optimised profile would cost more than it brings.
+    attempt 'cargo install cargo-deny' env CARGO_TARGET_DIR="$cache/cargo-deny-build" \
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
+        cargo install --quiet --locked --root "$cache" --version "$cargo_deny" cargo-deny || fail \
+        'cargo-deny could not be built' "$network_hint"
+    rm -rf "$cache/cargo-deny-build"
+}
+
+# --- parts -------------------------------------------------------------------
+
+setup_guest() {
+    setup_compiler
+    setup_rust
+    setup_guest_rust
+    install_python build '`unskew build` makes modules from Python with it'
+}
+
+setup_test() {
+    setup_guest
+    install_python test 'the tests of the Python SDK, of the examples and of our scripts use them'
+}
+
+setup_check() {
+    setup_compiler
+    setup_rust
+    setup_rust_component rustfmt rustfmt
+    setup_rust_component cargo-clippy clippy
+    setup_cargo_deny
+}
+
+main() {
+    [ $# -gt 0 ] || set -- guest
+    local part
+    for part in "$@"; do
+        case $part in
+            guest | test | check | all) ;;
+            -h | --help | help)
+                usage
+                return
+                ;;
+            *)
+                say "error: there is no part \"$part\""
+                usage >&2
+                exit 2
+                ;;
+        esac
+    done
+
+    mkdir -p "$cache" || fail "the folder $cache cannot be made" 'Name another one in UNSKEW_CACHE_DIR.'
+    # Two runs at a time would step on each other's toes.
+    if have flock; then
+        exec 9>"$cache/setup.lock"
+        flock -n 9 || {
+            say 'waiting for another run of setup.sh to end'
+            flock 9
+        }
+    fi
+
+    for part in "$@"; do
+        case $part in
+            guest) setup_guest ;;
+            test) setup_test ;;
+            check) setup_check ;;
+            all)
+                setup_test
+                setup_check
+                ;;
+        esac
+    done
+    say "$* ready${guest_rust:+ (Rust modules: $guest_rust)}"
+}
+
+main "$@"
