@@ -155,9 +155,9 @@ impl fmt::Display for DataType {
                 }
                 f.write_str(">")
             }
-            scalar => f.write_str(
-                SCALARS.iter().find(|(_, t)| t == scalar).map_or("?", |(name, _)| name),
-            ),
+            scalar => {
+                f.write_str(SCALARS.iter().find(|(_, t)| t == scalar).map_or("?", |(name, _)| name))
+            }
         }
     }
 }

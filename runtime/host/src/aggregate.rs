@@ -1,0 +1,273 @@
+//! Aggregates: `partial` over groups of rows, then `merge`, `subtract` and
+//! `finish` over states, row by row as a transform.
+
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder, UInt32Array, new_empty_array};
+use arrow::record_batch::RecordBatch;
+use unskew_definition::{DataType, Field, Name};
+
+use crate::arguments::Arguments;
+use crate::error::CallError;
+use crate::instance::Export;
+use crate::metrics::CallMetrics;
+use crate::module::{CompiledModule, Inner, Outcome, RowError};
+use crate::split::{Evaluation, Part, Parts, function_name};
+use crate::transform::{all_errors, outcome};
+
+/// What a fold of rows yields.
+#[derive(Debug, Clone)]
+pub struct Fold {
+    /// One state for each group; null where its rows could not be merged.
+    pub states: BinaryArray,
+    /// Rows that failed, ascending: they count for no state.
+    pub row_errors: Vec<RowError>,
+    /// Groups whose states could not be merged, ascending; `row` is the group.
+    pub group_errors: Vec<RowError>,
+    /// What it took.
+    pub metrics: CallMetrics,
+}
+
+fn state_field(name: &str) -> Field {
+    let name = Name::new(name).expect("a constant name is a name");
+    Field { name, data_type: DataType::Binary, nullable: false }
+}
+
+impl CompiledModule {
+    /// Folds the rows of `batch`, whose columns are the aggregate's inputs,
+    /// into `group_count` states; row i belongs to group `groups[i]`. Rows with
+    /// a null in an input that is not nullable count for no state; a group
+    /// without rows has the empty state.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn partial(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        groups: &UInt32Array,
+        group_count: usize,
+    ) -> Result<Fold, CallError> {
+        let module = &self.0;
+        let signature = &module.manifest.aggregates[index];
+        let rows = batch.num_rows();
+        let wrong = |reason: String| CallError::WrongInput {
+            function: function_name(module, Export::Partial, index),
+            reason,
+        };
+        let groups_fit = groups.len() == rows
+            && groups.null_count() == 0
+            && groups.values().iter().all(|&group| (group as usize) < group_count);
+        if !groups_fit || u32::try_from(group_count).is_err() {
+            return Err(wrong(format!("{rows} rows need one group below {group_count} each")));
+        }
+        let arguments = Arguments::new(&signature.inputs, batch.columns(), rows).map_err(wrong)?;
+        let groups: Vec<u32> = match &arguments.rows_of {
+            Some(rows_of) => rows_of.iter().map(|&row| groups.value(row as usize)).collect(),
+            None => groups.values().to_vec(),
+        };
+        let outputs = [state_field("state")];
+        let folding = Evaluation {
+            module,
+            export: Export::Partial,
+            index,
+            inputs: &signature.inputs,
+            outputs: &outputs,
+            columns: &arguments.columns,
+            rows: arguments.rows,
+            groups: Some(&groups),
+            max_errors: None,
+        };
+        let Parts { parts, errors, metrics } = folding.run()?;
+        let mut fold = Folding { module, index, group_errors: Vec::new(), metrics };
+        let states = fold.join(&parts, group_count)?;
+        let Folding { group_errors, metrics, .. } = fold;
+        let row_errors = all_errors(&arguments, errors);
+        Ok(Fold { states, row_errors, group_errors, metrics })
+    }
+
+    /// Merges states pair by pair. A pair with a null yields null.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn merge(
+        &self,
+        index: usize,
+        left: &BinaryArray,
+        right: &BinaryArray,
+    ) -> Result<Outcome, CallError> {
+        pairwise(&self.0, Export::Merge, index, left, right)
+    }
+
+    /// Takes the states of `right` out of those of `left`, pair by pair.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn subtract(
+        &self,
+        index: usize,
+        left: &BinaryArray,
+        right: &BinaryArray,
+    ) -> Result<Outcome, CallError> {
+        if !self.0.manifest.aggregates[index].subtract {
+            return Err(CallError::WrongInput {
+                function: function_name(&self.0, Export::Subtract, index),
+                reason: "its manifest says that it cannot subtract".to_owned(),
+            });
+        }
+        pairwise(&self.0, Export::Subtract, index, left, right)
+    }
+
+    /// Turns states into values of the aggregate's output.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn finish(&self, index: usize, states: &BinaryArray) -> Result<Outcome, CallError> {
+        let output = self.0.manifest.aggregates[index].output.clone();
+        let columns: [ArrayRef; 1] = [Arc::new(states.clone())];
+        over_states(&self.0, Export::Finish, index, &[state_field("state")], &columns, output)
+    }
+}
+
+fn pairwise(
+    module: &Inner,
+    export: Export,
+    index: usize,
+    left: &BinaryArray,
+    right: &BinaryArray,
+) -> Result<Outcome, CallError> {
+    let columns: [ArrayRef; 2] = [Arc::new(left.clone()), Arc::new(right.clone())];
+    let inputs = [state_field("left"), state_field("right")];
+    over_states(module, export, index, &inputs, &columns, state_field("state"))
+}
+
+fn over_states(
+    module: &Inner,
+    export: Export,
+    index: usize,
+    inputs: &[Field],
+    columns: &[ArrayRef],
+    output: Field,
+) -> Result<Outcome, CallError> {
+    let rows = columns[0].len();
+    let arguments = Arguments::new(inputs, columns, rows).map_err(|reason| {
+        CallError::WrongInput { function: function_name(module, export, index), reason }
+    })?;
+    let outputs = [output];
+    let evaluation = Evaluation {
+        module,
+        export,
+        index,
+        inputs,
+        outputs: &outputs,
+        columns: &arguments.columns,
+        rows: arguments.rows,
+        groups: None,
+        max_errors: None,
+    };
+    let parts = evaluation.run()?;
+    outcome(&evaluation, &arguments, parts, rows)
+}
+
+/// Joins the states that several calls gave for the same groups.
+struct Folding<'a> {
+    module: &'a Inner,
+    index: usize,
+    group_errors: Vec<RowError>,
+    metrics: CallMetrics,
+}
+
+/// Where a group's state stands so far.
+#[derive(Clone, Copy)]
+enum State {
+    Empty,
+    At { array: usize, row: usize },
+    Failed,
+}
+
+impl Folding<'_> {
+    fn join(&mut self, parts: &[Part], group_count: usize) -> Result<BinaryArray, CallError> {
+        let mut arrays: Vec<BinaryArray> = Vec::with_capacity(parts.len());
+        let mut states = vec![State::Empty; group_count];
+        for part in parts {
+            let array = arrays.len();
+            arrays.push(part.columns[0].as_binary::<i32>().clone());
+            let mut both = Vec::new();
+            for (row, &group) in part.groups.iter().enumerate() {
+                match states[group as usize] {
+                    State::Empty => states[group as usize] = State::At { array, row },
+                    State::At { array, row: before } => both.push((group, array, before, row)),
+                    State::Failed => {}
+                }
+            }
+            if both.is_empty() {
+                continue;
+            }
+            let left = BinaryArray::from_iter_values(both.iter().map(|b| arrays[b.1].value(b.2)));
+            let right =
+                BinaryArray::from_iter_values(both.iter().map(|b| arrays[array].value(b.3)));
+            let merged = pairwise(self.module, Export::Merge, self.index, &left, &right)?;
+            self.metrics += merged.metrics;
+            for (row, (group, ..)) in both.iter().enumerate() {
+                states[*group as usize] = State::At { array: arrays.len(), row };
+            }
+            for mut error in merged.errors {
+                let group = both[error.row].0;
+                states[group as usize] = State::Failed;
+                error.row = group as usize;
+                self.group_errors.push(error);
+            }
+            arrays.push(merged.columns[0].as_binary::<i32>().clone());
+        }
+        self.gather(&states, &arrays)
+    }
+
+    fn gather(
+        &mut self,
+        states: &[State],
+        arrays: &[BinaryArray],
+    ) -> Result<BinaryArray, CallError> {
+        let any_empty = states.iter().any(|state| matches!(state, State::Empty));
+        let empty = if any_empty { Some(self.empty_state()?) } else { None };
+        let mut gathered = BinaryBuilder::with_capacity(states.len(), 0);
+        for (group, state) in states.iter().enumerate() {
+            match (state, &empty) {
+                (State::At { array, row }, _) => gathered.append_value(arrays[*array].value(*row)),
+                (State::Empty, Some(Ok(empty))) => {
+                    gathered.append_value(empty.as_binary::<i32>().value(0));
+                }
+                (State::Empty, Some(Err(error))) => {
+                    self.group_errors.push(RowError { row: group, ..error.clone() });
+                    gathered.append_null();
+                }
+                (State::Empty | State::Failed, _) => gathered.append_null(),
+            }
+        }
+        self.group_errors.sort_by_key(|error| error.row);
+        Ok(gathered.finish())
+    }
+
+    /// The state of no rows at all, or how the module fails to give it.
+    fn empty_state(&mut self) -> Result<Result<ArrayRef, RowError>, CallError> {
+        let inputs = &self.module.manifest.aggregates[self.index].inputs;
+        let columns: Vec<ArrayRef> =
+            inputs.iter().map(|input| new_empty_array(&input.data_type.to_arrow())).collect();
+        let folding = Evaluation {
+            module: self.module,
+            export: Export::Partial,
+            index: self.index,
+            inputs,
+            outputs: &[state_field("state")],
+            columns: &columns,
+            rows: 0,
+            groups: Some(&[]),
+            max_errors: None,
+        };
+        folding.empty_state(&mut self.metrics)
+    }
+}

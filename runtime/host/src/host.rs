@@ -1,0 +1,188 @@
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use sha2::{Digest, Sha256};
+use unskew_definition::{Manifest, ModuleDigest, WIT_VERSION};
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::cache::NativeCache;
+use crate::config::{HostConfig, NanPolicy};
+use crate::engine::TickingEngine;
+use crate::error::{HostError, LoadError};
+use crate::inspect::{EVALUATE_INTERFACE, check_contract, check_size};
+use crate::instance::{Export, ExportIndices, GuestState, Instance, Setting};
+use crate::limits::Limits;
+use crate::metrics::CallMetrics;
+use crate::module::{CompiledModule, Inner};
+use crate::pool::Pools;
+
+/// Compiles modules and gives them a place to run. Clones share everything.
+#[derive(Clone)]
+pub struct Host(Arc<Shared>);
+
+struct Shared {
+    config: HostConfig,
+    limits: Arc<Limits>,
+    cache: Option<NativeCache>,
+    boundary: OnceLock<Arc<TickingEngine>>,
+    strict: OnceLock<Arc<TickingEngine>>,
+    pools: Arc<Pools>,
+    loaded: Mutex<HashMap<ModuleDigest, CompiledModule>>,
+}
+
+impl Host {
+    /// Sets up engines and opens the cache.
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        let cache = config.cache_dir.as_deref().map(NativeCache::open).transpose()?;
+        let host = Self(Arc::new(Shared {
+            limits: Arc::new(config.limits.clone()),
+            cache,
+            boundary: OnceLock::new(),
+            strict: OnceLock::new(),
+            pools: Arc::default(),
+            loaded: Mutex::default(),
+            config,
+        }));
+        host.engine(host.0.config.nan)?;
+        Ok(host)
+    }
+
+    /// Takes a component as a module: checks it, compiles it or takes its
+    /// native code from the cache, and asks it for its manifest, which is all
+    /// of it that runs. The same bytes again give the same module at once.
+    pub fn load(&self, component: &[u8]) -> Result<CompiledModule, LoadError> {
+        let shared = &*self.0;
+        check_size(component, &shared.limits)?;
+        let digest = ModuleDigest::from_bytes(Sha256::digest(component).into());
+        let loaded = || shared.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = loaded().get(&digest) {
+            return Ok(module.clone());
+        }
+        let nan = shared.config.nan;
+        let engine = self.engine(nan).map_err(|e| LoadError::Host(e.to_string()))?;
+        let compiled = self.compile(&engine, digest, nan, component)?;
+        let imports = check_contract(&engine.engine, &compiled)?;
+        let (pre, indices) = link(&engine, &compiled)?;
+        let manifest = self.ask_for_manifest(&pre, &indices)?;
+        let memory_limit = match manifest.language.as_str() {
+            "python" => shared.limits.python_memory_bytes,
+            _ => shared.limits.memory_bytes,
+        };
+        let functions = manifest.transforms.len() + 4 * manifest.aggregates.len();
+        let module = CompiledModule(Arc::new(Inner {
+            digest,
+            imports,
+            component_bytes: component.len(),
+            limits: Arc::clone(&shared.limits),
+            name: manifest.name.as_str().into(),
+            memory_limit,
+            isolation: shared.config.isolation,
+            pre,
+            indices,
+            idle: shared.pools.add(),
+            pools: Arc::clone(&shared.pools),
+            metrics: Mutex::new(CallMetrics::default()),
+            fuel_per_row: std::iter::repeat_with(AtomicU64::default).take(functions).collect(),
+            manifest,
+            _engine: engine,
+        }));
+        Ok(loaded().entry(digest).or_insert(module).clone())
+    }
+
+    fn engine(&self, nan: NanPolicy) -> Result<Arc<TickingEngine>, HostError> {
+        let slot = match nan {
+            NanPolicy::Boundary => &self.0.boundary,
+            NanPolicy::Strict => &self.0.strict,
+        };
+        if let Some(engine) = slot.get() {
+            return Ok(Arc::clone(engine));
+        }
+        let engine = Arc::new(TickingEngine::new(nan, &self.0.limits)?);
+        Ok(Arc::clone(slot.get_or_init(|| engine)))
+    }
+
+    fn compile(
+        &self,
+        engine: &TickingEngine,
+        digest: ModuleDigest,
+        nan: NanPolicy,
+        component: &[u8],
+    ) -> Result<Component, LoadError> {
+        let cache = self.0.cache.as_ref();
+        if let Some(cached) = cache.and_then(|cache| cache.load(&engine.engine, digest, nan)) {
+            return Ok(cached);
+        }
+        let compiled = Component::from_binary(&engine.engine, component)
+            .map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+        if let Some(cache) = cache {
+            cache.keep(&engine.engine, digest, nan, &compiled);
+        }
+        Ok(compiled)
+    }
+
+    fn ask_for_manifest(
+        &self,
+        pre: &InstancePre<GuestState>,
+        indices: &ExportIndices,
+    ) -> Result<Manifest, LoadError> {
+        let limits = &self.0.limits;
+        let name: Arc<str> = "(its manifest)".into();
+        // The language is not known yet, so the larger limit holds.
+        let memory_limit = limits.memory_bytes.max(limits.python_memory_bytes);
+        let setting = Setting { limits, name: &name, memory_limit };
+        let mut instance = self
+            .0
+            .pools
+            .make_room_for(limits.deadline, || Instance::new(pre, indices, &setting))
+            .map_err(|failed| LoadError::ManifestCall(failed.fault))?;
+        instance
+            .check_types()
+            .map_err(|(name, reason)| LoadError::WrongExport { name: name.to_owned(), reason })?;
+        let json = instance.manifest(limits.manifest.bytes.saturating_add(1));
+        self.0.pools.discard(instance);
+        let json = json.map_err(|failed| LoadError::ManifestCall(failed.fault))?;
+        Ok(Manifest::from_json_within(json.as_bytes(), &limits.manifest)?)
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+fn link(
+    engine: &TickingEngine,
+    component: &Component,
+) -> Result<(InstancePre<GuestState>, ExportIndices), LoadError> {
+    let engine = &engine.engine;
+    let mut linker = Linker::new(engine);
+    crate::log::add_to(&mut linker, WIT_VERSION).map_err(|e| LoadError::Host(format!("{e:#}")))?;
+    let interface = component
+        .component_type()
+        .exports(engine)
+        .map(|(name, _)| name.to_owned())
+        .find(|name| name.strip_prefix(EVALUATE_INTERFACE).is_some_and(|v| v.starts_with('@')))
+        .ok_or_else(|| LoadError::WrongExport {
+            name: format!("{EVALUATE_INTERFACE}@{WIT_VERSION}"),
+            reason: "it is not there".to_owned(),
+        })?;
+    let instance = component.get_export_index(None, &interface);
+    let index = |name: &str| {
+        instance.and_then(|instance| component.get_export_index(Some(&instance), name)).ok_or_else(
+            || LoadError::WrongExport {
+                name: name.to_owned(),
+                reason: "it is not there".to_owned(),
+            },
+        )
+    };
+    let [transform, partial, merge, subtract, finish] = Export::ALL.map(|e| index(e.name()));
+    let indices = ExportIndices {
+        manifest: index("manifest")?,
+        batch: [transform?, partial?, merge?, subtract?, finish?],
+    };
+    let pre =
+        linker.instantiate_pre(component).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+    Ok((pre, indices))
+}

@@ -1,0 +1,139 @@
+//! What can be said of a component before anything of it is compiled.
+
+use unskew_definition::WIT_VERSION;
+use wasmparser::{Encoding, Parser, Payload};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+
+use crate::error::LoadError;
+use crate::limits::Limits;
+use crate::log::LOG_INTERFACE;
+
+/// The interface that a module exports, without its version.
+pub(crate) const EVALUATE_INTERFACE: &str = "unskew:module/evaluate";
+
+/// Refuses what is no component, or more of one than may be compiled.
+pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+    let exceeded = |what, found: usize, limit: usize| {
+        Err(LoadError::LimitExceeded { what, found: found as u64, limit: limit as u64 })
+    };
+    if bytes.len() > limits.component_bytes {
+        return exceeded("bytes", bytes.len(), limits.component_bytes);
+    }
+    let mut depth = 0;
+    let mut functions = 0u64;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|e| LoadError::NotAComponent(e.to_string()))?;
+        match payload {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(LoadError::CoreModule);
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                depth += 1;
+                if depth > limits.nesting {
+                    return exceeded("levels of nesting", depth, limits.nesting);
+                }
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CodeSectionStart { count, .. } => {
+                functions += u64::from(count);
+                if functions > u64::from(limits.functions) {
+                    return exceeded("functions", functions as usize, limits.functions as usize);
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let length = body.range().len();
+                if length > limits.function_bytes {
+                    return exceeded("bytes in one function", length, limits.function_bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a component imports, once it is clear that the sandbox grants it and
+/// that it was made for this version of the contract.
+pub(crate) fn check_contract(
+    engine: &Engine,
+    component: &Component,
+) -> Result<Vec<String>, LoadError> {
+    let types = component.component_type();
+    let imports: Vec<String> = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: Vec<&str> = types.exports(engine).map(|(name, _)| name).collect();
+    let of_contract = imports.iter().map(|name| (name.as_str(), LOG_INTERFACE));
+    let of_contract = of_contract.chain(exports.iter().map(|name| (*name, EVALUATE_INTERFACE)));
+    for (name, interface) in of_contract {
+        if let Some(version) = name.strip_prefix(interface).and_then(|v| v.strip_prefix('@'))
+            && !is_compatible(version)
+        {
+            return Err(LoadError::WitVersion { found: version.chars().take(32).collect() });
+        }
+    }
+    let forbidden: Vec<String> = types
+        .imports(engine)
+        .filter(|(name, import)| {
+            let granted = name.strip_prefix(LOG_INTERFACE).is_some_and(|v| v.starts_with('@'));
+            !(granted && matches!(import.ty, ComponentItem::ComponentInstance(_)))
+        })
+        .map(|(name, _)| name.chars().take(128).collect())
+        .take(16)
+        .collect();
+    if forbidden.is_empty() { Ok(imports) } else { Err(LoadError::ForbiddenImport(forbidden)) }
+}
+
+/// Whether a module of contract version `version` runs on this host: the same
+/// major version, and nothing that this host does not know yet.
+fn is_compatible(version: &str) -> bool {
+    fn parts(version: &str) -> Option<[u64; 3]> {
+        let mut parts = version.split('.').map(|part| part.parse().ok());
+        let parsed = [parts.next()??, parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(parsed)
+    }
+    match (parts(version), parts(WIT_VERSION)) {
+        (Some([major, minor, _]), Some([ours, our_minor, _])) => {
+            major == ours && minor <= our_minor
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compatible_within_a_major_one() {
+        for (version, fits) in [
+            ("1.0.0", true),
+            ("1.0.7", true),
+            ("1.1.0", false),
+            ("2.0.0", false),
+            ("0.9.0", false),
+            ("1.0", false),
+            ("1.0.0-rc1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_compatible(version), fits, "{version}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_component_are_told_apart() {
+        let limits = Limits::default();
+        let core = wat::parse_str("(module)").unwrap();
+        assert!(matches!(check_size(&core, &limits), Err(LoadError::CoreModule)));
+        for bad in [&b""[..], b"\0asm", b"hello", &core[..5]] {
+            assert!(
+                matches!(check_size(bad, &limits), Err(LoadError::NotAComponent(_))),
+                "{bad:?}"
+            );
+        }
+        let nested = "(component ".repeat(20) + &")".repeat(20);
+        let nested = wat::parse_str(nested).unwrap();
+        let error = check_size(&nested, &limits).unwrap_err();
+        assert!(matches!(error, LoadError::LimitExceeded { what: "levels of nesting", .. }));
+    }
+}

@@ -1,0 +1,125 @@
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Lift, Linker};
+
+use crate::boundary::TextStart;
+use crate::instance::GuestState;
+use crate::limits::Limits;
+
+/// The one import that the sandbox grants, without its version.
+pub(crate) const LOG_INTERFACE: &str = "unskew:module/log";
+
+/// Fuel that one message takes beside its bytes, so that a module which does
+/// nothing but log runs out of fuel as any other.
+const FUEL_PER_MESSAGE: u64 = 1000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[allow(dead_code, reason = "variants are made by lifting, which the compiler does not see")]
+enum Level {
+    #[component(name = "debug")]
+    Debug,
+    #[component(name = "info")]
+    Info,
+    #[component(name = "warn")]
+    Warn,
+    #[component(name = "error")]
+    Error,
+    #[component(name = "fatal")]
+    Fatal,
+}
+
+/// What one call has logged so far.
+#[derive(Default)]
+pub(crate) struct CallLog {
+    messages: u32,
+    bytes: usize,
+    /// The last fatal message, and the row that the module named with it.
+    pub(crate) fatal: Option<(Option<u32>, String)>,
+}
+
+impl CallLog {
+    fn take(&mut self, level: Level, row: Option<u32>, text: String, limits: &Limits, of: &str) {
+        if level == Level::Fatal {
+            self.fatal = Some((row, cut(text, limits.message_bytes)));
+            return;
+        }
+        if self.messages == limits.log_messages {
+            tracing::warn!(target: "unskew::module", module = of, "further messages of this call are dropped");
+        }
+        self.messages = self.messages.saturating_add(1);
+        let room = limits.log_bytes.saturating_sub(self.bytes);
+        if self.messages > limits.log_messages || room == 0 {
+            return;
+        }
+        let text = cut(text, room);
+        self.bytes += text.len();
+        let row = row.map(i64::from);
+        match level {
+            Level::Debug => {
+                tracing::debug!(target: "unskew::module", module = of, row, "{}", text.escape_debug());
+            }
+            Level::Info => {
+                tracing::info!(target: "unskew::module", module = of, row, "{}", text.escape_debug());
+            }
+            Level::Warn => {
+                tracing::warn!(target: "unskew::module", module = of, row, "{}", text.escape_debug());
+            }
+            Level::Error | Level::Fatal => {
+                tracing::error!(target: "unskew::module", module = of, row, "{}", text.escape_debug());
+            }
+        }
+    }
+}
+
+/// The first `bytes` bytes of `text`, less what would split a character.
+pub(crate) fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}
+
+pub(crate) fn add_to(linker: &mut Linker<GuestState>, version: &str) -> wasmtime::Result<()> {
+    linker.instance(&format!("{LOG_INTERFACE}@{version}"))?.func_wrap(
+        "write",
+        |mut store: StoreContextMut<'_, GuestState>,
+         (level, row, message): (Level, Option<u32>, TextStart)| {
+            let cost = FUEL_PER_MESSAGE + message.whole_bytes as u64;
+            let left = store.get_fuel()?;
+            if left < cost {
+                store.set_fuel(0)?;
+                return Err(wasmtime::Trap::OutOfFuel.into());
+            }
+            store.set_fuel(left - cost)?;
+            let GuestState { log, limits, name, .. } = store.data_mut();
+            log.take(level, row, message.text, limits, name);
+            Ok(())
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(cut("aé".to_owned(), 2), "a");
+        assert_eq!(cut("aé".to_owned(), 3), "aé");
+        assert_eq!(cut("é".to_owned(), 0), "");
+    }
+
+    #[test]
+    fn a_fatal_message_is_kept_though_the_log_is_full() {
+        let limits = Limits { log_messages: 1, ..Limits::default() };
+        let mut log = CallLog::default();
+        for _ in 0..5 {
+            log.take(Level::Info, None, "x".repeat(10), &limits, "m");
+        }
+        assert_eq!(log.bytes, 10);
+        log.take(Level::Fatal, Some(3), "the reason".to_owned(), &limits, "m");
+        assert_eq!(log.fatal, Some((Some(3), "the reason".to_owned())));
+    }
+}

@@ -1,0 +1,87 @@
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use wasmtime::PoolConcurrencyLimitError;
+
+use crate::error::Fault;
+use crate::instance::{FailedCall, Instance};
+
+/// Instances of one module that wait for their next call.
+#[derive(Default)]
+pub(crate) struct IdleInstances(Mutex<Vec<Instance>>);
+
+/// All pools of one host: where room is taken from when the engine has none.
+#[derive(Default)]
+pub(crate) struct Pools {
+    pools: Mutex<Vec<Weak<IdleInstances>>>,
+    freed: Condvar,
+}
+
+/// How long to wait for a freed instance before looking again for idle ones.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves a list of instances as good as it was.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl IdleInstances {
+    pub(crate) fn take(&self) -> Option<Instance> {
+        lock(&self.0).pop()
+    }
+
+    pub(crate) fn put(&self, instance: Instance) {
+        lock(&self.0).push(instance);
+    }
+}
+
+impl Pools {
+    pub(crate) fn add(&self) -> Arc<IdleInstances> {
+        let idle = Arc::new(IdleInstances::default());
+        let mut pools = lock(&self.pools);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(&idle));
+        idle
+    }
+
+    /// Makes an instance. When the engine has no room, an idle one of any
+    /// module has to go; when none is idle, waits for one at most `patience`.
+    pub(crate) fn make_room_for(
+        &self,
+        patience: Duration,
+        mut make: impl FnMut() -> Result<Instance, (wasmtime::Error, FailedCall)>,
+    ) -> Result<Instance, FailedCall> {
+        let start = Instant::now();
+        loop {
+            let (error, failed) = match make() {
+                Ok(instance) => return Ok(instance),
+                Err(failure) => failure,
+            };
+            if !error.is::<PoolConcurrencyLimitError>() {
+                return Err(failed);
+            }
+            if self.evict() {
+                continue;
+            }
+            if start.elapsed() >= patience {
+                let fault = Fault::Host(format!("all are busy since {patience:?}"));
+                return Err(FailedCall { fault, row: None });
+            }
+            let pools = lock(&self.pools);
+            let waited = self.freed.wait_timeout(pools, LOOK_AGAIN);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Throws away one idle instance, if there is one.
+    fn evict(&self) -> bool {
+        let victim = lock(&self.pools).iter().filter_map(Weak::upgrade).find_map(|p| p.take());
+        victim.is_some()
+    }
+
+    /// Throws an instance away and lets those know who wait for room.
+    pub(crate) fn discard(&self, instance: Instance) {
+        drop(instance);
+        self.freed.notify_one();
+    }
+}

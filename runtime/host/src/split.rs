@@ -1,0 +1,382 @@
+//! One evaluation over any number of rows: cut into calls, and when a call
+//! fails cut again, down to the single row that a verdict is about.
+//!
+//! **Invariant**: a row gets a verdict only alone in a fresh instance, and a
+//! reply counts only if its call used at most half of the fuel. So no row that
+//! would run out of fuel alone ever passes in company.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use arrow::array::ArrayRef;
+use unskew_definition::Field;
+
+use crate::decode::{Failing, Reply, decode};
+use crate::encode::{Groups, Request};
+use crate::error::{CallError, Fault};
+use crate::instance::{Answer, Export, FailedCall};
+use crate::metrics::CallMetrics;
+use crate::module::{Inner, RowError, RowStatus};
+
+/// What is asked, of which function, over which rows.
+pub(crate) struct Evaluation<'a> {
+    pub(crate) module: &'a Inner,
+    pub(crate) export: Export,
+    pub(crate) index: usize,
+    pub(crate) inputs: &'a [Field],
+    pub(crate) outputs: &'a [Field],
+    /// As [`crate::arguments::Arguments`] gives them.
+    pub(crate) columns: &'a [ArrayRef],
+    pub(crate) rows: usize,
+    /// The group of each row, for `partial`.
+    pub(crate) groups: Option<&'a [u32]>,
+    /// How many failed rows to bear before giving up.
+    pub(crate) max_errors: Option<u64>,
+}
+
+/// Replies to parts of the rows, in their order, and the rows without one.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) errors: Vec<RowError>,
+    pub(crate) metrics: CallMetrics,
+}
+
+/// One reply.
+pub(crate) struct Part {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Vec<ArrayRef>,
+    /// For `partial`: the group of each state in the reply.
+    pub(crate) groups: Vec<u32>,
+}
+
+/// The groups of one call, numbered from 0 without gaps: that of each row, and
+/// the caller's group that each number stands for.
+#[derive(Clone)]
+struct CallGroups {
+    of_rows: Vec<u32>,
+    of_states: Vec<u32>,
+}
+
+enum Attempt {
+    Done {
+        reply: Reply,
+        groups: Vec<u32>,
+    },
+    /// The call worked, but took more fuel than a reply may that is to count.
+    Costly,
+    Failed {
+        fault: Fault,
+        row: Option<u32>,
+        fresh: bool,
+    },
+}
+
+/// Rows whose calls together take this part of the fuel are handed over at once.
+const FUEL_SHARE_OF_A_CALL: u64 = 4;
+/// A reply that took more than this part of the fuel does not count, unless
+/// its row was alone in a fresh instance.
+const FUEL_SHARE_THAT_COUNTS: u64 = 2;
+
+impl Evaluation<'_> {
+    pub(crate) fn run(&self) -> Result<Parts, CallError> {
+        let mut parts = Parts::default();
+        let result = self.run_into(&mut parts);
+        self.module.add_metrics(parts.metrics);
+        result.map(|()| parts)
+    }
+
+    fn run_into(&self, parts: &mut Parts) -> Result<(), CallError> {
+        let most = self.module.limits.rows_per_call.max(1);
+        let mut step = most;
+        let mut locals = LocalGroups::default();
+        // Ranges still to do, the next one last. Each fault adds at most two
+        // and takes one away, and ranges only get shorter.
+        let mut todo = Vec::from([0..self.rows]);
+        while let Some(range) = todo.pop() {
+            if range.is_empty() {
+                continue;
+            }
+            let length = self.fitting(&range, step);
+            let rest = range.start + length..range.end;
+            let range = range.start..range.start + length;
+            let single = length == 1;
+            todo.push(rest);
+            // After a fault one row at a time goes straight into a fresh
+            // instance, for that is where its verdict is made.
+            let careful = step < most;
+            let groups = self.groups.map(|groups| locals.of(&groups[range.clone()]));
+            let metrics = &mut parts.metrics;
+            let mut attempt = self.attempt(&range, single && careful, groups.clone(), metrics);
+            if single && !attempt.is_verdict() {
+                attempt = self.attempt(&range, true, groups, metrics);
+            }
+            match attempt {
+                Attempt::Done { reply, groups } => {
+                    if careful {
+                        step = (step * 2).min(most);
+                    }
+                    for (row, message) in reply.errors {
+                        parts.errors.push(RowError {
+                            row: range.start + row,
+                            status: RowStatus::Failed,
+                            message,
+                        });
+                    }
+                    parts.parts.push(Part { rows: range, columns: reply.columns, groups });
+                }
+                Attempt::Failed { fault, .. } if single => {
+                    parts.errors.push(self.verdict(range.start, fault)?);
+                }
+                Attempt::Failed { fault, row, .. } => {
+                    self.host_trouble(&fault)?;
+                    let before = todo.len();
+                    match row.map(|row| row as usize).filter(|&row| row < length) {
+                        Some(row) => {
+                            let row = range.start + row;
+                            todo.extend([row + 1..range.end, row..row + 1, range.start..row]);
+                            step = (2 * (row - range.start)).clamp(1, most);
+                        }
+                        None => {
+                            let middle = range.start + length / 2;
+                            todo.extend([middle..range.end, range.start..middle]);
+                            step = length / 2;
+                        }
+                    }
+                    debug_assert!(todo.len() <= before + 3);
+                }
+                Attempt::Costly => {
+                    let middle = range.start + length / 2;
+                    todo.extend([middle..range.end, range.start..middle]);
+                }
+            }
+            self.bear(parts)?;
+        }
+        Ok(())
+    }
+
+    /// How many rows from the start of `range` go into one call.
+    fn fitting(&self, range: &Range<usize>, step: usize) -> usize {
+        let limits = &self.module.limits;
+        let mut length = range.len().min(step).max(1);
+        let fuel_per_row = self.fuel_guess().load(Ordering::Relaxed);
+        if let Some(affordable) = (limits.fuel / FUEL_SHARE_OF_A_CALL).checked_div(fuel_per_row) {
+            length = length.min(usize::try_from(affordable).unwrap_or(usize::MAX)).max(1);
+        }
+        let bytes = |length| {
+            let rows = range.start..range.start + length;
+            Request::new(self.inputs, self.columns, rows, None).len()
+        };
+        while length > 1 && bytes(length) > limits.request_bytes {
+            length /= 2;
+        }
+        length
+    }
+
+    fn fuel_guess(&self) -> &std::sync::atomic::AtomicU64 {
+        self.module.fuel_guess(self.export, self.index)
+    }
+
+    fn attempt(
+        &self,
+        range: &Range<usize>,
+        alone: bool,
+        groups: Option<CallGroups>,
+        metrics: &mut CallMetrics,
+    ) -> Attempt {
+        let module = self.module;
+        let index = u32::try_from(self.index).expect("a manifest has few functions");
+        let failed = |FailedCall { fault, row }: FailedCall, fresh, metrics: &mut CallMetrics| {
+            metrics.faults += 1;
+            Attempt::Failed { fault, row, fresh }
+        };
+        let fresh = alone || module.isolation == crate::config::Isolation::Fresh;
+        let acquired =
+            module.acquire(self.export, index, self.inputs, self.columns, fresh, metrics);
+        let (mut instance, fresh) = match acquired {
+            Ok(acquired) => acquired,
+            Err(failure) => return failed(failure, true, metrics),
+        };
+
+        let start = Instant::now();
+        let of_rows = groups.as_ref().map(|CallGroups { of_rows, of_states }| Groups {
+            of_rows,
+            count: of_states.len() as u32,
+        });
+        let request = Request::new(self.inputs, self.columns, range.clone(), of_rows);
+        metrics.calls += 1;
+        metrics.rows += range.len() as u64;
+        metrics.bytes_in += request.len() as u64;
+        let called = Instant::now();
+        metrics.write += called - start;
+        let answer = instance.call(self.export, index, request);
+        let answered = Instant::now();
+        metrics.run += answered - called;
+        let Answer { bytes, fuel } = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                module.pools.discard(instance);
+                return failed(failure, fresh, metrics);
+            }
+        };
+        metrics.fuel += fuel;
+        metrics.bytes_out += bytes.0.len() as u64;
+        self.fuel_guess().store(fuel / range.len().max(1) as u64, Ordering::Relaxed);
+        if fuel > module.limits.fuel / FUEL_SHARE_THAT_COUNTS && !(range.len() <= 1 && fresh) {
+            module.release(instance);
+            return Attempt::Costly;
+        }
+
+        let of_states = groups.map(|groups| groups.of_states);
+        let (rows, failing) = match &of_states {
+            Some(of_states) => (of_states.len(), Failing::OfBatch(range.len())),
+            None => (range.len(), Failing::Rows),
+        };
+        let reply = decode(bytes, self.outputs, rows, failing, module.limits.message_bytes);
+        metrics.read += answered.elapsed();
+        match reply {
+            Ok(reply) => {
+                module.release(instance);
+                Attempt::Done { reply, groups: of_states.unwrap_or_default() }
+            }
+            Err(reason) => {
+                module.pools.discard(instance);
+                let fault = Fault::InvalidReply(reason);
+                failed(FailedCall { fault, row: None }, fresh, metrics)
+            }
+        }
+    }
+
+    /// The state of a group without rows, by a `partial` of one group; the
+    /// inner error is the module's failure to give one.
+    pub(crate) fn empty_state(
+        &self,
+        metrics: &mut CallMetrics,
+    ) -> Result<Result<ArrayRef, RowError>, CallError> {
+        let groups = || Some(CallGroups { of_rows: Vec::new(), of_states: vec![0] });
+        let mut attempt = self.attempt(&(0..0), false, groups(), metrics);
+        if !attempt.is_verdict() {
+            attempt = self.attempt(&(0..0), true, groups(), metrics);
+        }
+        match attempt {
+            Attempt::Done { reply, .. } => Ok(Ok(reply.columns[0].clone())),
+            Attempt::Failed { fault, .. } => self.verdict(0, fault).map(Err),
+            Attempt::Costly => {
+                let fault = Fault::OutOfFuel { limit: self.module.limits.fuel };
+                self.verdict(0, fault).map(Err)
+            }
+        }
+    }
+
+    fn verdict(&self, row: usize, fault: Fault) -> Result<RowError, CallError> {
+        self.host_trouble(&fault)?;
+        let status = match fault {
+            Fault::OutOfFuel { .. } => RowStatus::OutOfFuel,
+            Fault::OutOfMemory { .. } => RowStatus::OutOfMemory,
+            Fault::StackOverflow => RowStatus::StackOverflow,
+            Fault::InvalidReply(_) => RowStatus::InvalidReply,
+            Fault::Trapped(_) | Fault::Deadline(_) | Fault::Host(_) => RowStatus::Trapped,
+        };
+        Ok(RowError { row, status, message: fault.to_string() })
+    }
+
+    /// Faults that never decide a value end the evaluation.
+    fn host_trouble(&self, fault: &Fault) -> Result<(), CallError> {
+        match fault {
+            Fault::Deadline(deadline) => {
+                Err(CallError::DeadlineExceeded { function: self.function(), deadline: *deadline })
+            }
+            Fault::Host(reason) => {
+                Err(CallError::Host { function: self.function(), reason: reason.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn bear(&self, parts: &Parts) -> Result<(), CallError> {
+        let found = parts.errors.len() as u64;
+        match (self.max_errors, parts.errors.first()) {
+            (Some(limit), Some(first)) if found > limit => Err(CallError::TooManyErrors {
+                found,
+                limit,
+                row: first.row,
+                message: first.message.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn function(&self) -> String {
+        function_name(self.module, self.export, self.index)
+    }
+}
+
+/// How messages name a function: `transform rate`, `aggregate mean (merge)`.
+pub(crate) fn function_name(module: &Inner, export: Export, index: usize) -> String {
+    match export {
+        Export::Transform => format!("transform {}", module.manifest.transforms[index].name),
+        _ => format!("aggregate {} ({})", module.manifest.aggregates[index].name, export.name()),
+    }
+}
+
+impl Attempt {
+    /// Whether it settles a row that was alone.
+    fn is_verdict(&self) -> bool {
+        match self {
+            Self::Done { .. } => true,
+            Self::Costly => false,
+            Self::Failed { fresh, .. } => *fresh,
+        }
+    }
+}
+
+/// Numbers the groups of a call anew, so that one over few of very many groups
+/// yields few states.
+#[derive(Default)]
+struct LocalGroups {
+    local_of: Vec<u32>,
+}
+
+const NOT_SEEN: u32 = u32::MAX;
+
+impl LocalGroups {
+    fn of(&mut self, groups: &[u32]) -> CallGroups {
+        let mut of_states = Vec::new();
+        let of_rows = groups
+            .iter()
+            .map(|&group| {
+                let at = group as usize;
+                if at >= self.local_of.len() {
+                    self.local_of.resize(at + 1, NOT_SEEN);
+                }
+                if self.local_of[at] == NOT_SEEN {
+                    self.local_of[at] = of_states.len() as u32;
+                    of_states.push(group);
+                }
+                self.local_of[at]
+            })
+            .collect();
+        for &group in &of_states {
+            self.local_of[group as usize] = NOT_SEEN;
+        }
+        CallGroups { of_rows, of_states }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_numbered_by_first_appearance() {
+        let mut locals = LocalGroups::default();
+        let mut of = |groups: &[u32]| {
+            let CallGroups { of_rows, of_states } = locals.of(groups);
+            (of_rows, of_states)
+        };
+        assert_eq!(of(&[7, 3, 7, 0]), (vec![0, 1, 0, 2], vec![7, 3, 0]));
+        assert_eq!(of(&[3, 3]), (vec![0, 0], vec![3]));
+        assert_eq!(of(&[]), (vec![], vec![]));
+    }
+}
