@@ -6,17 +6,21 @@
 //! network through them. It never runs the user's code: the host does that,
 //! in the sandbox.
 
+mod cargo_project;
 mod component;
 mod error;
 mod language;
 mod python;
 mod rust;
+mod rust_toolchain;
 mod sdk;
 mod source;
 
 pub use component::{WIT, read_source_digest};
 pub use error::BuildError;
 pub use language::Language;
+pub use sdk::unpack_sdk;
+pub use source::source_digest;
 
 use std::path::{Path, PathBuf};
 
@@ -42,14 +46,31 @@ pub struct Built {
     pub source_digest: SourceDigest,
 }
 
+/// How often a build begins anew because the sources changed under it.
+const ATTEMPTS: usize = 4;
+
 /// Builds the project in `dir`.
 pub fn build(dir: &Path, options: &BuildOptions) -> Result<Built, BuildError> {
     let language = Language::of(dir)?;
-    let source_digest = source::digest(dir, language)?;
-    let component = match language {
-        Language::Rust => rust::build(dir, options)?,
-        Language::Python => python::build(dir, options)?,
-    };
-    let component = component::record_source_digest(&component, source_digest)?;
-    Ok(Built { component, language, source_digest })
+    let dir = dir.canonicalize().map_err(BuildError::io("read", dir))?;
+    let mut before = source::digest(&dir, language)?;
+    for _ in 0..ATTEMPTS {
+        let component = match language {
+            Language::Rust => rust::build(&dir, options)?,
+            Language::Python => python::build(&dir, options)?,
+        };
+        // The toolchain may have written a lock file, and an editor anything:
+        // what is recorded must be what was built.
+        let after = source::digest(&dir, language)?;
+        if after == before {
+            let component = component::record_source_digest(&component, after)?;
+            return Ok(Built { component, language, source_digest: after });
+        }
+        before = after;
+    }
+    Err(BuildError::Project {
+        path: dir,
+        what: "its files changed again and again while it was built; try again when they rest"
+            .to_owned(),
+    })
 }
