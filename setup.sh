@@ -17,11 +17,11 @@ Parts:
   all      guest, test and check
 
 Environment:
-  UNSKEW_CACHE_DIR        where it installs (default: ${XDG_CACHE_HOME:-~/.cache}/unskew);
-                          only system packages and parts of the Rust toolchain lie elsewhere
-  UNSKEW_GUEST_TOOLCHAIN  rustup or debian: take this Rust for wasm32 (default: the
-                          first of the two that can be had)
-  PYTHON                  the Python to make the environment with (default: python3)
+  UNSKEW_CACHE_DIR       where it installs (default: ${XDG_CACHE_HOME:-~/.cache}/unskew);
+                         system packages and parts of the Rust toolchain lie elsewhere
+  UNSKEW_RUST_TOOLCHAIN  rustup or debian: take this Rust for wasm32, here and in
+                         `unskew build` (default: the first that can be had)
+  PYTHON                 the Python to make the environment with (default: python3)
 END
 }
 
@@ -36,6 +36,7 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/scripts
 readonly scripts
 readonly guest_target=wasm32-unknown-unknown
 readonly least_rust=1.95
+readonly least_guest_rust=1.85
 readonly cargo_deny=0.20.2
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -130,23 +131,37 @@ have_rustup_guest() {
     compgen -G "$libraries/libstd-*.rlib" >/dev/null
 }
 
+# As `unskew build` looks for it: a compiler and the library's source beside it.
 have_debian_guest() {
-    [ -x /usr/bin/rustc ] && have dpkg-query && [ "$(dpkg-query -W -f '${db:Status-Status} ' rustc-web rust-web-src 2>/dev/null)" = 'installed installed ' ]
+    local root version
+    root=$(/usr/bin/rustc --print sysroot 2>/dev/null) || return 1
+    [ -f "$root/lib/rustlib/src/rust/library/std/Cargo.toml" ] || return 1
+    version=$(/usr/bin/rustc --version | cut -d ' ' -f 2)
+    version_at_least "${version%%-*}" "$least_guest_rust" || return 1
+}
+
+# Debian's compiler has no linker for WebAssembly with it; rustup's has.
+setup_debian_linker() {
+    local own
+    own=$(rustc --print sysroot)/lib/rustlib/$(rustc --print host-tuple)/bin/rust-lld
+    if [ -x "$own" ] || [ -x /usr/bin/rust-lld ] || [ -x /usr/bin/wasm-ld ]; then return; fi
+    install_packages 'it links modules for WebAssembly' lld || fail 'there is no linker for WebAssembly' "$network_hint"
 }
 
 guest_rust=
 setup_guest_rust() {
-    local wanted=${UNSKEW_GUEST_TOOLCHAIN:-}
+    local wanted=${UNSKEW_RUST_TOOLCHAIN:-}
     case $wanted in
         '' | rustup | debian) ;;
-        *) fail "UNSKEW_GUEST_TOOLCHAIN is \"$wanted\"; it may be rustup or debian" ;;
+        *) fail "UNSKEW_RUST_TOOLCHAIN is \"$wanted\"; it may be rustup or debian" ;;
     esac
     if [ "$wanted" != debian ]; then
         if have_rustup_guest; then
             guest_rust="rustc $(rustc --version | cut -d ' ' -f 2) with its target $guest_target"
             return
         fi
-        if have rustup; then
+        # What is there already is not asked for again, on every run, where it cannot be had.
+        if have rustup && { [ "$wanted" = rustup ] || ! have_debian_guest; }; then
             say "adding the target $guest_target to the Rust toolchain (Rust modules are built for it)"
             if attempt 'rustup target add' rustup target add "$guest_target" && have_rustup_guest; then
                 guest_rust="rustc $(rustc --version | cut -d ' ' -f 2) with its target $guest_target, added by rustup"
@@ -154,7 +169,7 @@ setup_guest_rust() {
             fi
         fi
         [ "$wanted" != rustup ] || fail "rustup cannot add the target $guest_target" "$network_hint" \
-            "Without UNSKEW_GUEST_TOOLCHAIN=rustup Debian's rustc-web is tried next."
+            "Without UNSKEW_RUST_TOOLCHAIN=rustup Debian's rustc-web is tried next."
         have_debian_guest || say "rustup does not have it; taking Debian's Rust for WebAssembly"
     fi
     if ! have_debian_guest; then
@@ -163,7 +178,10 @@ setup_guest_rust() {
             "One of these is needed: \`rustup target add $guest_target\`, or Debian's packages rustc-web and" \
             "rust-web-src. These cannot stand beside Debian's own rustc or rustup packages, and setup removes nothing."
     fi
-    guest_rust="Debian's rustc-web $(/usr/bin/rustc --version | cut -d ' ' -f 2), which builds the library from source"
+    have_debian_guest || fail "/usr/bin/rustc is no Rust $least_guest_rust or newer with its library's source" \
+        "Update Debian's packages rustc-web and rust-web-src."
+    setup_debian_linker
+    guest_rust="Debian's rustc $(/usr/bin/rustc --version | cut -d ' ' -f 2), which builds the library from source"
 }
 
 # --- Python ----------------------------------------------------------------
@@ -231,7 +249,7 @@ setup_guest() {
     setup_compiler
     setup_rust
     setup_guest_rust
-    install_python build '`unskew build` makes modules from Python with it'
+    install_python build "\`unskew build\` makes modules from Python with it"
 }
 
 setup_test() {

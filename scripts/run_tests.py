@@ -9,6 +9,7 @@ when something passed and nothing failed. A step runs in a process group of its 
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -88,10 +89,8 @@ def verdict(step: Step, status: int, counted: Counts) -> tuple[Counts, str]:
 
 def end_group(process: subprocess.Popen, sig: int) -> None:
     """Signals what a step started, itself and all that it left running."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, sig)
-    except ProcessLookupError:
-        pass
 
 
 def run(step: Step) -> tuple[Counts, str]:
