@@ -1,1 +1,80 @@
-fn main() {}
+//! The command line `unskew`: arguments to one command, its errors to a
+//! message and an exit code.
+//!
+//! Commands only arrange what the other rooms do, and say what came of it.
+//! Reports go to stdout (with `--json` as one document), progress, log and
+//! errors to stderr.
+
+mod arguments;
+mod build;
+mod cases;
+mod completions;
+mod context;
+mod dev;
+mod failure;
+mod inspect;
+mod interrupt;
+mod logging;
+mod module_report;
+mod new;
+mod project;
+mod run;
+mod terminal;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{ColorChoice, Parser as _};
+
+use crate::arguments::{Arguments, Command};
+use crate::context::Context;
+use crate::failure::UserError;
+use crate::interrupt::Interrupt;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
+    match start(&arguments).and_then(|context| execute(&arguments.command, &context)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error, arguments.global.json),
+    }
+}
+
+fn start(arguments: &Arguments) -> anyhow::Result<Context> {
+    let global = &arguments.global;
+    match global.color {
+        ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+        ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+        ColorChoice::Auto => {}
+    }
+    logging::start(global.verbose, global.quiet)?;
+    Context::new(global, Interrupt::install()?)
+}
+
+fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::New(arguments) => new::run(arguments, context),
+        Command::Build(arguments) => build::run(arguments, context),
+        Command::Inspect(arguments) => inspect::run(arguments, context),
+        Command::Test(arguments) => test::run(arguments, context),
+        Command::Dev(arguments) => dev::run(arguments, context),
+        Command::Run(arguments) => run::run(arguments, context),
+        Command::Completions(arguments) => completions::run(arguments),
+    }
+}
+
+/// Says what was wrong with the arguments, or shows the help that was asked for.
+fn misused(error: &clap::Error) -> ExitCode {
+    // The arguments could not be parsed, so this looks for the flag itself.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let what = text.trim().trim_start_matches("error: ");
+        return failure::report(&UserError::new(what).into(), json);
+    }
+    // Where stdout or stderr is gone there is nobody left to tell.
+    let _ = error.print();
+    ExitCode::from(error.exit_code() as u8)
+}
