@@ -14,7 +14,7 @@ use crate::instance::Export;
 use crate::metrics::CallMetrics;
 use crate::module::{CompiledModule, Inner, Outcome, RowError};
 use crate::split::{Evaluation, Part, Parts, function_name};
-use crate::transform::{all_errors, outcome};
+use crate::transform::outcome;
 
 /// What a fold of rows yields.
 #[derive(Debug, Clone)]
@@ -75,8 +75,7 @@ impl CompiledModule {
             index,
             inputs: &signature.inputs,
             outputs: &outputs,
-            columns: &arguments.columns,
-            rows: arguments.rows,
+            arguments: &arguments,
             groups: Some(&groups),
             max_errors: None,
         };
@@ -84,7 +83,7 @@ impl CompiledModule {
         let mut fold = Folding { module, index, group_errors: Vec::new(), metrics };
         let states = fold.join(&parts, group_count)?;
         let Folding { group_errors, metrics, .. } = fold;
-        let row_errors = all_errors(&arguments, errors);
+        let row_errors = arguments.all_errors(&arguments.errors, errors);
         Ok(Fold { states, row_errors, group_errors, metrics })
     }
 
@@ -165,13 +164,12 @@ fn over_states(
         index,
         inputs,
         outputs: &outputs,
-        columns: &arguments.columns,
-        rows: arguments.rows,
+        arguments: &arguments,
         groups: None,
         max_errors: None,
     };
     let parts = evaluation.run()?;
-    outcome(&evaluation, &arguments, parts, rows)
+    outcome(&evaluation, parts, rows)
 }
 
 /// Joins the states that several calls gave for the same groups.
@@ -255,16 +253,16 @@ impl Folding<'_> {
     /// The state of no rows at all, or how the module fails to give it.
     fn empty_state(&mut self) -> Result<Result<ArrayRef, RowError>, CallError> {
         let inputs = &self.module.manifest.aggregates[self.index].inputs;
-        let columns: Vec<ArrayRef> =
+        let columns =
             inputs.iter().map(|input| new_empty_array(&input.data_type.to_arrow())).collect();
+        let arguments = Arguments { columns, rows: 0, rows_of: None, errors: Vec::new() };
         let folding = Evaluation {
             module: self.module,
             export: Export::Partial,
             index: self.index,
             inputs,
             outputs: &[state_field("state")],
-            columns: &columns,
-            rows: 0,
+            arguments: &arguments,
             groups: Some(&[]),
             max_errors: None,
         };

@@ -87,6 +87,34 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    /// The errors of rows that come before row `decided` of those handed over.
+    pub(crate) fn refused_before(&self, decided: usize) -> &[RowError] {
+        let all = self.errors.as_slice();
+        match &self.rows_of {
+            Some(rows_of) if decided < rows_of.len() => {
+                let end = rows_of[decided] as usize;
+                &all[..all.partition_point(|error| error.row < end)]
+            }
+            _ => all,
+        }
+    }
+
+    /// `refused` rows, and rows that `failed` among those handed over, in the
+    /// order and numbers of the caller's rows.
+    pub(crate) fn all_errors(&self, refused: &[RowError], failed: Vec<RowError>) -> Vec<RowError> {
+        let mut errors = refused.to_vec();
+        errors.extend(failed.into_iter().map(|mut error| {
+            if let Some(rows_of) = &self.rows_of {
+                error.row = rows_of[error.row] as usize;
+            }
+            error
+        }));
+        errors.sort_by_key(|error| error.row);
+        errors
+    }
+}
+
 fn both(keep: Option<BooleanBuffer>, more: BooleanBuffer) -> BooleanBuffer {
     match keep {
         Some(keep) => &keep & &more,

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use unskew_definition::{ManifestError, WIT_VERSION};
 
+use crate::module::RowError;
+
 /// Why a host cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,16 +119,14 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum CallError {
     /// More rows failed than the caller wants to bear.
-    #[error("{found} rows failed, more than the {limit} allowed; the first: row {row}: {message}")]
+    #[error("{function}: more than {limit} rows failed{}", first(errors))]
     TooManyErrors {
-        /// how many had failed when the work was stopped
-        found: u64,
+        /// the transform or aggregate
+        function: String,
         /// how many were allowed
         limit: u64,
-        /// the first failed row
-        row: usize,
-        /// its message
-        message: String,
+        /// the first `limit + 1` rows that failed, ascending
+        errors: Vec<RowError>,
     },
     /// A call met the deadline, which never decides a value.
     #[error(
@@ -154,4 +154,13 @@ pub enum CallError {
         /// what happened
         reason: String,
     },
+}
+
+fn first(errors: &[RowError]) -> String {
+    match errors.first() {
+        Some(RowError { row, status, message }) => {
+            format!("; the first: row {row}: {status}: {message}")
+        }
+        None => String::new(),
+    }
 }

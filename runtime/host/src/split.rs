@@ -12,6 +12,7 @@ use std::time::Instant;
 use arrow::array::ArrayRef;
 use unskew_definition::Field;
 
+use crate::arguments::Arguments;
 use crate::decode::{Failing, Reply, decode};
 use crate::encode::{Groups, Request};
 use crate::error::{CallError, Fault};
@@ -26,9 +27,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) index: usize,
     pub(crate) inputs: &'a [Field],
     pub(crate) outputs: &'a [Field],
-    /// As [`crate::arguments::Arguments`] gives them.
-    pub(crate) columns: &'a [ArrayRef],
-    pub(crate) rows: usize,
+    pub(crate) arguments: &'a Arguments,
     /// The group of each row, for `partial`.
     pub(crate) groups: Option<&'a [u32]>,
     /// How many failed rows to bear before giving up.
@@ -93,7 +92,7 @@ impl Evaluation<'_> {
         let mut locals = LocalGroups::default();
         // Ranges still to do, the next one last. Each fault adds at most two
         // and takes one away, and ranges only get shorter.
-        let mut todo = Vec::from([0..self.rows]);
+        let mut todo = Vec::from([0..self.arguments.rows]);
         while let Some(range) = todo.pop() {
             if range.is_empty() {
                 continue;
@@ -151,9 +150,10 @@ impl Evaluation<'_> {
                     todo.extend([middle..range.end, range.start..middle]);
                 }
             }
-            self.bear(parts)?;
+            let decided = todo.last().map_or(self.arguments.rows, |next| next.start);
+            self.bear(parts, decided)?;
         }
-        Ok(())
+        self.bear(parts, self.arguments.rows)
     }
 
     /// How many rows from the start of `range` go into one call.
@@ -166,7 +166,7 @@ impl Evaluation<'_> {
         }
         let bytes = |length| {
             let rows = range.start..range.start + length;
-            Request::new(self.inputs, self.columns, rows, None).len()
+            Request::new(self.inputs, &self.arguments.columns, rows, None).len()
         };
         while length > 1 && bytes(length) > limits.request_bytes {
             length /= 2;
@@ -192,8 +192,14 @@ impl Evaluation<'_> {
             Attempt::Failed { fault, row, fresh }
         };
         let fresh = alone || module.isolation == crate::config::Isolation::Fresh;
-        let acquired =
-            module.acquire(self.export, index, self.inputs, self.columns, fresh, metrics);
+        let acquired = module.acquire(
+            self.export,
+            index,
+            self.inputs,
+            &self.arguments.columns,
+            fresh,
+            metrics,
+        );
         let (mut instance, fresh) = match acquired {
             Ok(acquired) => acquired,
             Err(failure) => return failed(failure, true, metrics),
@@ -204,7 +210,7 @@ impl Evaluation<'_> {
             of_rows,
             count: of_states.len() as u32,
         });
-        let request = Request::new(self.inputs, self.columns, range.clone(), of_rows);
+        let request = Request::new(self.inputs, &self.arguments.columns, range.clone(), of_rows);
         metrics.calls += 1;
         metrics.rows += range.len() as u64;
         metrics.bytes_in += request.len() as u64;
@@ -294,17 +300,18 @@ impl Evaluation<'_> {
         }
     }
 
-    fn bear(&self, parts: &Parts) -> Result<(), CallError> {
-        let found = parts.errors.len() as u64;
-        match (self.max_errors, parts.errors.first()) {
-            (Some(limit), Some(first)) if found > limit => Err(CallError::TooManyErrors {
-                found,
-                limit,
-                row: first.row,
-                message: first.message.clone(),
-            }),
-            _ => Ok(()),
+    /// Gives up when too many of the rows before `decided` have failed. Rows
+    /// are decided in their order, so the list is the same however they were
+    /// cut into calls.
+    fn bear(&self, parts: &Parts, decided: usize) -> Result<(), CallError> {
+        let Some(limit) = self.max_errors else { return Ok(()) };
+        let refused = self.arguments.refused_before(decided);
+        if ((parts.errors.len() + refused.len()) as u64) <= limit {
+            return Ok(());
         }
+        let mut errors = self.arguments.all_errors(refused, parts.errors.clone());
+        errors.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1));
+        Err(CallError::TooManyErrors { function: self.function(), limit, errors })
     }
 
     pub(crate) fn function(&self) -> String {
