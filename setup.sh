@@ -51,12 +51,14 @@ fail() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# attempt WHAT COMMAND...: runs a command that uses the network, at most three times.
+# attempt WHAT COMMAND...: runs a command that uses the network, at most three
+# times, and shows what it said only where it failed.
 attempt() {
-    local what=$1 try
+    local what=$1 try output
     shift
     for try in 1 2 3; do
-        if "$@" >&2; then return 0; fi
+        if output=$("$@" 2>&1); then return 0; fi
+        printf '%s\n' "$output" | tail -n 30 >&2
         if [ "$try" -lt 3 ]; then
             say "$what failed; trying again in $((try * 5)) seconds"
             sleep $((try * 5))
