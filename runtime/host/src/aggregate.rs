@@ -77,6 +77,7 @@ impl CompiledModule {
             outputs: &outputs,
             arguments: &arguments,
             groups: Some(&groups),
+            shape: module.shape(),
             max_errors: None,
         };
         let Parts { parts, errors, metrics } = folding.run()?;
@@ -166,6 +167,7 @@ fn over_states(
         outputs: &outputs,
         arguments: &arguments,
         groups: None,
+        shape: module.shape(),
         max_errors: None,
     };
     let parts = evaluation.run()?;
@@ -264,6 +266,7 @@ impl Folding<'_> {
             outputs: &[state_field("state")],
             arguments: &arguments,
             groups: Some(&[]),
+            shape: self.module.shape(),
             max_errors: None,
         };
         folding.empty_state(&mut self.metrics)

@@ -44,7 +44,7 @@ impl Host {
             loaded: Mutex::default(),
             config,
         }));
-        host.engine(host.0.config.nan)?;
+        host.engine(host.0.config.nan.unwrap_or_default())?;
         Ok(host)
     }
 
@@ -53,13 +53,13 @@ impl Host {
     /// of it that runs. The same bytes again give the same module at once.
     pub fn load(&self, component: &[u8]) -> Result<CompiledModule, LoadError> {
         let shared = &*self.0;
-        check_size(component, &shared.limits)?;
+        let recorded = check_size(component, &shared.limits)?;
+        let nan = shared.config.nan.or(recorded).unwrap_or_default();
         let digest = ModuleDigest::from_bytes(Sha256::digest(component).into());
         let loaded = || shared.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = loaded().get(&digest) {
             return Ok(module.clone());
         }
-        let nan = shared.config.nan;
         let engine = self.engine(nan).map_err(|e| LoadError::Host(e.to_string()))?;
         let compiled = self.compile(&engine, digest, nan, component)?;
         let imports = check_contract(&engine.engine, &compiled)?;
@@ -78,6 +78,7 @@ impl Host {
             name: manifest.name.as_str().into(),
             memory_limit,
             isolation: shared.config.isolation,
+            nan,
             pre,
             indices,
             idle: shared.pools.add(),

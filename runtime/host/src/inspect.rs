@@ -6,6 +6,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::config::{NAN_SECTION, NanPolicy};
 use crate::error::LoadError;
 use crate::limits::Limits;
 use crate::log::LOG_INTERFACE;
@@ -13,8 +14,9 @@ use crate::log::LOG_INTERFACE;
 /// The interface that a module exports, without its version.
 pub(crate) const EVALUATE_INTERFACE: &str = "unskew:module/evaluate";
 
-/// Refuses what is no component, or more of one than may be compiled.
-pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+/// Refuses what is no component, or more of one than may be compiled. Gives
+/// the NaN policy that the component records, if it does.
+pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<Option<NanPolicy>, LoadError> {
     let exceeded = |what, found: usize, limit: usize| {
         Err(LoadError::LimitExceeded { what, found: found as u64, limit: limit as u64 })
     };
@@ -23,6 +25,7 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError>
     }
     let mut depth = 0;
     let mut functions = 0u64;
+    let mut nan = None;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|e| LoadError::NotAComponent(e.to_string()))?;
         match payload {
@@ -48,10 +51,20 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError>
                     return exceeded("bytes in one function", length, limits.function_bytes);
                 }
             }
+            Payload::CustomSection(section) if depth == 0 && section.name() == NAN_SECTION => {
+                let name = String::from_utf8_lossy(section.data());
+                let policy = NanPolicy::from_name(&name).ok_or_else(|| {
+                    LoadError::Compile(format!(
+                        "its {NAN_SECTION} section says {:.32?}, not boundary or strict",
+                        name
+                    ))
+                })?;
+                nan = Some(policy);
+            }
             _ => {}
         }
     }
-    Ok(())
+    Ok(nan)
 }
 
 /// What a component imports, once it is clear that the sandbox grants it and

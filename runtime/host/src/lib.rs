@@ -36,7 +36,7 @@ mod table;
 mod transform;
 
 pub use aggregate::Fold;
-pub use config::{HostConfig, Isolation, NanPolicy};
+pub use config::{CallShape, HostConfig, Isolation, NAN_SECTION, NanPolicy};
 pub use error::{CallError, Fault, HostError, LoadError};
 pub use host::Host;
 pub use limits::Limits;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use unskew_definition::{Manifest, ModuleDigest};
 use wasmtime::component::InstancePre;
 
-use crate::config::Isolation;
+use crate::config::{CallShape, Isolation, NanPolicy};
 use crate::encode::{Groups, Request};
 use crate::engine::TickingEngine;
 use crate::instance::{Export, ExportIndices, FailedCall, GuestState, Instance, Setting};
@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) name: Arc<str>,
     pub(crate) memory_limit: usize,
     pub(crate) isolation: Isolation,
+    pub(crate) nan: NanPolicy,
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) indices: ExportIndices,
     pub(crate) idle: Arc<IdleInstances>,
@@ -123,6 +124,11 @@ impl CompiledModule {
         &self.0.imports
     }
 
+    /// How NaNs that it makes are treated.
+    pub fn nan_policy(&self) -> NanPolicy {
+        self.0.nan
+    }
+
     /// Bytes of its component.
     pub fn component_bytes(&self) -> usize {
         self.0.component_bytes
@@ -198,8 +204,8 @@ impl Inner {
     }
 
     /// Takes an instance back after a call that succeeded.
-    pub(crate) fn release(&self, instance: Instance) {
-        if self.isolation == Isolation::Fresh || instance.is_spent() {
+    pub(crate) fn release(&self, instance: Instance, isolation: Isolation) {
+        if isolation == Isolation::Fresh || instance.is_spent() {
             self.pools.discard(instance);
         } else {
             self.idle.put(instance);
@@ -216,6 +222,11 @@ impl Inner {
             Export::Finish => of_aggregate + 3,
         };
         &self.fuel_per_row[at]
+    }
+
+    /// How evaluations are cut unless the caller says otherwise.
+    pub(crate) fn shape(&self) -> CallShape {
+        CallShape { rows_per_call: self.limits.rows_per_call, isolation: self.isolation }
     }
 
     pub(crate) fn add_metrics(&self, metrics: CallMetrics) {

@@ -13,6 +13,7 @@ use arrow::array::ArrayRef;
 use unskew_definition::Field;
 
 use crate::arguments::Arguments;
+use crate::config::{CallShape, Isolation};
 use crate::decode::{Failing, Reply, decode};
 use crate::encode::{Groups, Request};
 use crate::error::{CallError, Fault};
@@ -30,6 +31,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) arguments: &'a Arguments,
     /// The group of each row, for `partial`.
     pub(crate) groups: Option<&'a [u32]>,
+    pub(crate) shape: CallShape,
     /// How many failed rows to bear before giving up.
     pub(crate) max_errors: Option<u64>,
 }
@@ -87,12 +89,13 @@ impl Evaluation<'_> {
     }
 
     fn run_into(&self, parts: &mut Parts) -> Result<(), CallError> {
-        let most = self.module.limits.rows_per_call.max(1);
+        let most = self.shape.rows_per_call.clamp(1, self.module.limits.rows_per_call.max(1));
         let mut step = most;
         let mut locals = LocalGroups::default();
         // Ranges still to do, the next one last. Each fault adds at most two
         // and takes one away, and ranges only get shorter.
-        let mut todo = Vec::from([0..self.arguments.rows]);
+        let mut todo = Vec::with_capacity(8);
+        todo.push(0..self.arguments.rows);
         while let Some(range) = todo.pop() {
             if range.is_empty() {
                 continue;
@@ -191,7 +194,7 @@ impl Evaluation<'_> {
             metrics.faults += 1;
             Attempt::Failed { fault, row, fresh }
         };
-        let fresh = alone || module.isolation == crate::config::Isolation::Fresh;
+        let fresh = alone || self.shape.isolation == Isolation::Fresh;
         let acquired = module.acquire(
             self.export,
             index,
@@ -230,7 +233,7 @@ impl Evaluation<'_> {
         metrics.bytes_out += bytes.0.len() as u64;
         self.fuel_guess().store(fuel / range.len().max(1) as u64, Ordering::Relaxed);
         if fuel > module.limits.fuel / FUEL_SHARE_THAT_COUNTS && !(range.len() <= 1 && fresh) {
-            module.release(instance);
+            module.release(instance, self.shape.isolation);
             return Attempt::Costly;
         }
 
@@ -243,7 +246,7 @@ impl Evaluation<'_> {
         metrics.read += answered.elapsed();
         match reply {
             Ok(reply) => {
-                module.release(instance);
+                module.release(instance, self.shape.isolation);
                 Attempt::Done { reply, groups: of_states.unwrap_or_default() }
             }
             Err(reason) => {

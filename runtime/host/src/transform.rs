@@ -1,6 +1,7 @@
 use arrow::record_batch::RecordBatch;
 
 use crate::arguments::Arguments;
+use crate::config::CallShape;
 use crate::error::CallError;
 use crate::instance::Export;
 use crate::module::{CompiledModule, Outcome};
@@ -25,6 +26,21 @@ impl CompiledModule {
         batch: &RecordBatch,
         max_errors: Option<u64>,
     ) -> Result<Outcome, CallError> {
+        self.transform_in_shape(index, batch, max_errors, self.0.shape())
+    }
+
+    /// [`Self::transform`], cut into calls as `shape` says.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no transform at `index`.
+    pub fn transform_in_shape(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        max_errors: Option<u64>,
+        shape: CallShape,
+    ) -> Result<Outcome, CallError> {
         let module = &self.0;
         let signature = &module.manifest.transforms[index];
         let rows = batch.num_rows();
@@ -43,6 +59,7 @@ impl CompiledModule {
             outputs: &signature.outputs,
             arguments: &arguments,
             groups: None,
+            shape,
             max_errors,
         };
         let parts = evaluation.run()?;

@@ -1,0 +1,17 @@
+//! Holds a module to what the design promises of it, before anybody relies on
+//! it: a transform is *pure* when a row yields what it yields alone in a fresh
+//! instance, however it is batched, ordered and repeated.
+//!
+//! The gate generates rows with edge values and evaluates them in several ways
+//! that must agree bit for bit; where they do not, it gives the row that shows
+//! it. It can refute purity, never prove it. The same comparison decides whether a module
+//! looks at the bits of NaNs and so needs [`unskew_host::NanPolicy::Strict`].
+//!
+//! This room evaluates through the host alone and has no clock and no files:
+//! the same module and seed give the same verdict.
+
+mod purity;
+mod rows;
+
+pub use purity::{Counterexample, GateError, PurityGate, Ways};
+pub use rows::{RowGenerator, Taste};

@@ -1,0 +1,267 @@
+use arrow::array::{Array, ArrayRef, UInt32Array, make_comparator};
+use arrow::compute::{SortOptions, take_record_batch};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use unskew_definition::TransformSignature;
+use unskew_host::{CallError, CallShape, CompiledModule, Isolation, NanPolicy, Outcome, RowStatus};
+
+use crate::rows::{RowGenerator, Taste};
+
+/// Checks transforms for purity.
+#[derive(Clone, Copy, Debug)]
+pub struct PurityGate {
+    /// Rows generated for each transform.
+    pub rows: usize,
+    /// Of these, how many are also evaluated alone in a fresh instance each.
+    pub alone: usize,
+    /// What the rows and permutations are made from.
+    pub seed: u64,
+}
+
+/// How many ways of evaluation were compared, over how many rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Ways {
+    /// ways to batch and order the rows
+    pub ways: usize,
+    /// rows generated
+    pub rows: usize,
+}
+
+/// A row that yields one thing in one way and another thing in another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Counterexample {
+    /// The transform.
+    pub transform: String,
+    /// The row: each argument and its value as text.
+    pub arguments: Vec<(String, String)>,
+    /// How it was evaluated first.
+    pub one_way: String,
+    /// What it gave then.
+    pub one_result: String,
+    /// How it was evaluated next.
+    pub other_way: String,
+    /// What it gave then.
+    pub other_result: String,
+}
+
+/// Why a transform could not be checked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateError {
+    /// The host could not evaluate it.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Columns could not be compared.
+    #[error("the results cannot be compared: {0}")]
+    Compare(#[from] ArrowError),
+}
+
+impl std::fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { transform, arguments, one_way, one_result, other_way, other_result } = self;
+        write!(f, "transform {transform} is not pure: for")?;
+        for (i, (name, value)) in arguments.iter().enumerate() {
+            write!(f, "{} {name} = {value}", if i == 0 { "" } else { "," })?;
+        }
+        write!(f, "\n  {one_way}: {one_result}\n  {other_way}: {other_result}")
+    }
+}
+
+impl Default for PurityGate {
+    fn default() -> Self {
+        Self { rows: 4096, alone: 512, seed: 0x5eed }
+    }
+}
+
+/// What rows gave in one way, in the order in which they were generated.
+struct Results {
+    columns: Vec<ArrayRef>,
+    failures: Vec<Option<RowStatus>>,
+    way: String,
+}
+
+impl PurityGate {
+    /// Evaluates the transform at `index` in all ways. `Err` of the inner
+    /// result is the first row found whose results differ.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no transform at `index`.
+    pub fn check(
+        &self,
+        module: &CompiledModule,
+        index: usize,
+    ) -> Result<Result<Ways, Counterexample>, GateError> {
+        let signature = &module.manifest().transforms[index];
+        let batch = RowGenerator::new(self.seed, Taste::Edges).batch(&signature.inputs, self.rows);
+        let rows = batch.num_rows();
+        let evaluation = Evaluation { module, index, batch: &batch };
+
+        let fresh = Isolation::Fresh;
+        let reuse = Isolation::Reuse;
+        let in_order: Vec<u32> = (0..rows as u32).collect();
+        let reversed: Vec<u32> = in_order.iter().rev().copied().collect();
+        let shuffled = |salt: u64| {
+            let mut order = in_order.clone();
+            order.shuffle(&mut ChaCha8Rng::seed_from_u64(self.seed ^ salt));
+            order
+        };
+        let doubled: Vec<u32> = in_order.iter().flat_map(|&row| [row, row]).collect();
+
+        let whole = evaluation.run(&in_order, rows, fresh, "all rows in one call")?;
+        let alone = &in_order[..rows.min(self.alone)];
+        let ways: [(&[u32], usize, Isolation, &str); 7] = [
+            (alone, 1, fresh, "alone in a fresh instance"),
+            (&in_order, 1000, reuse, "in calls of 1,000 rows"),
+            (&reversed, 97, reuse, "in reverse, in calls of 97 rows"),
+            (&shuffled(1), 1, reuse, "permuted, one row a call, in a used instance"),
+            (&shuffled(2), rows, reuse, "permuted, in one call, in a used instance"),
+            (&doubled, 1500, fresh, "each row twice, in calls of 1,500 rows"),
+            (&in_order, rows, reuse, "all rows in one call again, in a used instance"),
+        ];
+        for (order, rows_per_call, isolation, way) in ways {
+            let results = evaluation.run(order, rows_per_call, isolation, way)?;
+            if let Some(row) = first_difference(order, &whole, &results)? {
+                return Ok(Err(evaluation.counterexample(order, row, &whole, &results)?));
+            }
+        }
+        Ok(Ok(Ways { ways: ways.len() + 1, rows }))
+    }
+
+    /// Which NaN policy the module needs: strict if any transform's results on
+    /// rows rich in NaNs differ between its two compiled forms.
+    pub fn nan_policy(
+        &self,
+        boundary: &CompiledModule,
+        strict: &CompiledModule,
+    ) -> Result<NanPolicy, GateError> {
+        for (index, signature) in boundary.manifest().transforms.iter().enumerate() {
+            for taste in [Taste::NaNs, Taste::Edges] {
+                let batch = RowGenerator::new(self.seed, taste).batch(&signature.inputs, self.rows);
+                let order: Vec<u32> = (0..batch.num_rows() as u32).collect();
+                let rows = order.len();
+                let run = |module| {
+                    Evaluation { module, index, batch: &batch }.run(
+                        &order,
+                        rows,
+                        Isolation::Fresh,
+                        "",
+                    )
+                };
+                if first_difference(&order, &run(boundary)?, &run(strict)?)?.is_some() {
+                    return Ok(NanPolicy::Strict);
+                }
+            }
+        }
+        Ok(NanPolicy::Boundary)
+    }
+}
+
+struct Evaluation<'a> {
+    module: &'a CompiledModule,
+    index: usize,
+    batch: &'a RecordBatch,
+}
+
+impl Evaluation<'_> {
+    fn run(
+        &self,
+        order: &[u32],
+        rows_per_call: usize,
+        isolation: Isolation,
+        way: &str,
+    ) -> Result<Results, GateError> {
+        let batch = match self.batch.num_columns() {
+            0 => self.batch.slice(0, order.len().min(self.batch.num_rows())),
+            _ => take_record_batch(self.batch, &UInt32Array::from(order.to_vec()))?,
+        };
+        let shape = CallShape { rows_per_call, isolation };
+        let Outcome { columns, errors, .. } =
+            self.module.transform_in_shape(self.index, &batch, None, shape)?;
+        let mut failures = vec![None; batch.num_rows()];
+        for error in errors {
+            failures[error.row] = Some(error.status);
+        }
+        Ok(Results { columns, failures, way: way.to_owned() })
+    }
+
+    fn counterexample(
+        &self,
+        order: &[u32],
+        at: usize,
+        whole: &Results,
+        other: &Results,
+    ) -> Result<Counterexample, GateError> {
+        let row = order[at] as usize;
+        let TransformSignature { name, inputs, outputs, .. } =
+            &self.module.manifest().transforms[self.index];
+        let arguments = inputs.iter().zip(self.batch.columns());
+        let arguments = arguments
+            .map(|(input, column)| Ok((input.name.to_string(), text(column, row)?)))
+            .collect::<Result<_, GateError>>()?;
+        let result = |results: &Results, row: usize| -> Result<String, GateError> {
+            if let Some(status) = results.failures[row] {
+                return Ok(format!("an error ({status})"));
+            }
+            let values = outputs.iter().zip(&results.columns);
+            let values: Vec<String> = values
+                .map(|(output, column)| Ok(format!("{} = {}", output.name, text(column, row)?)))
+                .collect::<Result<_, GateError>>()?;
+            Ok(values.join(", "))
+        };
+        let (mut one_result, mut other_result) = (result(whole, row)?, result(other, at)?);
+        if one_result == other_result {
+            one_result.push_str(" (it prints alike, its bits differ)");
+            other_result.push_str(" (it prints alike, its bits differ)");
+        }
+        Ok(Counterexample {
+            transform: name.to_string(),
+            arguments,
+            one_way: whole.way.clone(),
+            one_result,
+            other_way: other.way.clone(),
+            other_result,
+        })
+    }
+}
+
+/// The first place in `order` at which the results differ.
+fn first_difference(
+    order: &[u32],
+    whole: &Results,
+    other: &Results,
+) -> Result<Option<usize>, GateError> {
+    let compared = order.len().min(other.failures.len());
+    let mut first =
+        (0..compared).find(|&at| whole.failures[order[at] as usize] != other.failures[at]);
+    for (one, two) in whole.columns.iter().zip(&other.columns) {
+        let compare = make_comparator(one, two, SortOptions::default())?;
+        let end = first.unwrap_or(compared);
+        let differs = |at: &usize| compare(order[*at] as usize, *at).is_ne();
+        first = (0..end).find(differs).or(first);
+    }
+    Ok(first)
+}
+
+fn text(column: &ArrayRef, row: usize) -> Result<String, GateError> {
+    const SHOWN: usize = 200;
+    if column.is_null(row) {
+        return Ok("null".to_owned());
+    }
+    let options = FormatOptions::default().with_null("null");
+    let formatter = ArrayFormatter::try_new(column, &options)?;
+    let text = formatter.value(row).to_string();
+    let text = match column.data_type() {
+        arrow::datatypes::DataType::Utf8 => format!("{text:?}"),
+        _ => text,
+    };
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Ok(format!("{}...", &text[..end])),
+        None => Ok(text),
+    }
+}
