@@ -44,6 +44,24 @@ pub enum BuildError {
         /// what the compiler said, its last lines
         output: String,
     },
+    /// The project's code cannot be imported.
+    #[error("the code in {} cannot be imported:\n{output}", .dir.display())]
+    Import {
+        /// the project
+        dir: PathBuf,
+        /// what Python said, with the user's files and lines
+        output: String,
+    },
+    /// A package that brings native code, which a module cannot run.
+    #[error(
+        "the package {package} is not pure Python: it comes as {wheel}, with native code that a module cannot run; choose a package in pure Python, or do that part outside of the module"
+    )]
+    NativeWheel {
+        /// the package
+        package: String,
+        /// the wheel, or the file in it
+        wheel: String,
+    },
     /// Compiled, but not a module.
     #[error("the code in {} compiles, but makes no module: {what}", .dir.display())]
     NotAModule {
@@ -94,6 +112,8 @@ impl BuildError {
             | Self::Project { .. }
             | Self::MissingToolchain { .. }
             | Self::Compile { .. }
+            | Self::Import { .. }
+            | Self::NativeWheel { .. }
             | Self::NotAModule { .. }
             | Self::ForeignImports { .. } => true,
             Self::Io { .. } | Self::Run { .. } | Self::Internal(_) => false,

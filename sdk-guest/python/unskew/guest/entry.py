@@ -71,19 +71,22 @@ def start(
     description: str,
     module: str,
     project: str,
+    source_root: str,
     dependencies: str,
     data: list[str],
     report: str,
 ) -> None:
     """Imports the project's module and prepares its answers.
 
-    `project` and `dependencies` are the folders where the user's code and its
-    packages lie during the build; `report` is a file that gets what went
+    `project` and `dependencies` are the folders where the user's project and
+    its packages lie during the build, `source_root` is the folder in the
+    project from which it is imported; `report` is a file that gets what went
     wrong, as JSON, for the build to tell.
     """
     global _manifest
     sys.path[:] = [path for path in sys.path if not path[1:].isdigit()]
-    sys.path[:0] = [project, dependencies, str(Path(__file__).parents[2])]
+    sources = f"{project}/{source_root}".rstrip("/")
+    sys.path[:0] = [sources, dependencies, str(Path(__file__).parents[2])]
     set_roots([project], [dependencies, "/python", "/world", "/bundled"])
     try:
         files = {path: Path(project, path).read_bytes() for path in data}
