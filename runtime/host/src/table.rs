@@ -60,8 +60,10 @@ pub(crate) struct PlannedErrors {
 pub(crate) struct Table<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The first byte that no buffer before has taken.
+    /// The first byte behind the table.
     free: usize,
+    /// First and last byte of every buffer so far.
+    taken: Vec<(usize, usize)>,
 }
 
 const ERROR_ENTRIES: usize = 3;
@@ -89,7 +91,7 @@ impl<'a> Table<'a> {
         if length != bytes.len() {
             return Err(format!("its head says {length} bytes, it has {}", bytes.len()));
         }
-        Ok(Self { bytes, at: HEAD, free })
+        Ok(Self { bytes, at: HEAD, free, taken: Vec::with_capacity(entries) })
     }
 
     pub(crate) fn column(
@@ -154,6 +156,7 @@ impl<'a> Table<'a> {
         Ok(Planned { rows, null_count, validity, form })
     }
 
+    /// The last part of the table; then all buffers are known to lie apart.
     pub(crate) fn errors(&mut self) -> Result<PlannedErrors, String> {
         let rows = self.span("rows", None)?;
         if rows.length % 4 != 0 {
@@ -165,6 +168,7 @@ impl<'a> Table<'a> {
         let offsets = self.span("offsets", Some(if none { 0 } else { rows.length + 4 }))?;
         let length = if none { 0 } else { self.last_offset(offsets)? };
         let text = self.span("messages", Some(length))?;
+        self.check_apart()?;
         Ok(PlannedErrors { rows, offsets, text })
     }
 
@@ -197,12 +201,24 @@ impl<'a> Table<'a> {
         }
         if at < self.free || at % ALIGNMENT != 0 {
             return Err(format!(
-                "{what}: begins at {at}, not at a multiple of {ALIGNMENT} from {} on",
+                "{what}: begins at {at}, not at a multiple of {ALIGNMENT} behind the table, which ends at {}",
                 self.free
             ));
         }
-        self.free = at + length;
+        self.taken.push((at, at + length));
         Ok(Span { at, length })
+    }
+
+    /// Checks that no two buffers share a byte.
+    fn check_apart(&mut self) -> Result<(), String> {
+        let apart = |pair: &[(usize, usize)]| pair[0].1 <= pair[1].0;
+        if !self.taken.windows(2).all(apart) {
+            self.taken.sort_unstable();
+            if let Some(pair) = self.taken.windows(2).find(|pair| !apart(pair)) {
+                return Err(format!("buffers overlap at byte {}", pair[1].0));
+            }
+        }
+        Ok(())
     }
 
     /// The length that an offsets buffer promises for what it points into.

@@ -52,8 +52,8 @@ fn wrong_replies_are_refused_by_name() {
         (store(36, huge), "values: 4294967295 bytes where 8"),
         (store(32, 72), "lie outside of 72 bytes"),
         (store(32, huge - 3), "lie outside of 72 bytes"),
-        (store(32, 16), "not at a multiple of 16 from 64 on"),
-        (store(32, 0), "not at a multiple of 16 from 64 on"),
+        (store(32, 16), "not at a multiple of 16 behind the table"),
+        (store(32, 0), "not at a multiple of 16 behind the table"),
         (store(44, 3), "error section: rows: begins at 0"),
         (store(44, 4), "error section: rows: begins at 0"),
         (store(52, 8), "error section: offsets: 8 bytes where 4 were expected"),
@@ -156,6 +156,18 @@ fn nulls_errors_and_decimals_are_checked() {
         0,
         "nothing under a null counts"
     );
+}
+
+#[test]
+fn buffers_may_come_in_any_order_but_not_overlap() {
+    let reply = |validity_at, values_at| {
+        let entries = [(2, 1), (validity_at, 1), (values_at, 16), (0, 0), (0, 0), (0, 0)];
+        fixed_reply("int64", &body(&entries, &[&[1; 16], &[1; 16]]))
+    };
+    assert_eq!(reply(80, 64), []);
+    assert_eq!(reply(64, 80), []);
+    let overlapping = reply(64, 64);
+    assert!(overlapping[0].1.contains("overlap"), "{overlapping:?}");
 }
 
 #[test]
