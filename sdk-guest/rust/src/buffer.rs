@@ -1,19 +1,21 @@
 //! Memory that begins at a multiple of 16, as bodies and their columns do.
 
 use std::marker::PhantomData;
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::slice;
 
 /// The unit of [`Buffer`]: what its memory is aligned to.
-#[derive(Clone, Copy)]
 #[repr(C, align(16))]
 struct Block([u8; BLOCK]);
 
 pub(crate) const BLOCK: usize = 16;
 
 /// `bytes`, rounded up to whole blocks.
+///
+/// Sizes saturate on the way here, so that too many rows fail to find memory,
+/// and never find too little.
 pub(crate) const fn blocks(bytes: usize) -> usize {
-    bytes.div_ceil(BLOCK) * BLOCK
+    bytes.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
 /// A type whose values are their bytes: without padding, and without a bit
@@ -37,7 +39,7 @@ unsafe impl<const N: usize> Plain for [f32; N] {}
 /// A growable run of bytes in aligned memory.
 #[derive(Default)]
 pub struct Buffer {
-    blocks: Vec<Block>,
+    blocks: Vec<MaybeUninit<Block>>,
     length: usize,
 }
 
@@ -88,8 +90,8 @@ impl Buffer {
     fn grow(&mut self, more: usize) {
         let wanted = self.length.checked_add(more).expect("a column fits into memory");
         let used = self.length.div_ceil(BLOCK);
-        // SAFETY: blocks up to `used` hold what was written; a block's
-        // unwritten rest is never read, as `as_bytes` ends with `length`.
+        // SAFETY: these may be uninitialised; they must count as there so that
+        // growing takes them along.
         unsafe { self.blocks.set_len(used) };
         self.blocks.reserve(wanted.div_ceil(BLOCK) - used);
     }

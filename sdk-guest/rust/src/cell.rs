@@ -38,7 +38,38 @@ pub trait Cell<'a>: Typed + Sized {
     message = "`{Self}` cannot be an item of a list, or a field of a struct",
     note = "items and fields are single values: bool, numbers, text, binary, dates, timestamps, decimals, and an Option of these"
 )]
-pub trait Scalar<'a>: Cell<'a> {}
+pub trait Scalar: Typed {}
+
+/// What lists and structs are made of: a [`Scalar`], or an [`Option`] of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an item of a list, or a field of a struct",
+    label = "not a single value",
+    note = "items and fields are single values: bool, numbers, text, binary, dates, timestamps, decimals, and an Option of these"
+)]
+pub trait Item {
+    /// Whether it can be null.
+    const CAN_BE_NULL: bool;
+
+    /// Appends the name of the type as the manifest writes it.
+    fn write_item_type(to: &mut String);
+}
+
+impl<T: Scalar> Item for T {
+    const CAN_BE_NULL: bool = false;
+
+    fn write_item_type(to: &mut String) {
+        <T as Typed>::write_type(to);
+    }
+}
+
+impl<T: Scalar> Item for Option<T> {
+    const CAN_BE_NULL: bool = true;
+
+    fn write_item_type(to: &mut String) {
+        <T as Typed>::write_type(to);
+        to.push('?');
+    }
+}
 
 /// What a row function can take: a [`Cell`], or an [`Option`] of one, which
 /// is passed its nulls.
@@ -125,17 +156,20 @@ impl<'a, T: Cell<'a>> Argument<'a> for Option<T> {
 /// Numbers, dates and times: values that lie in memory as they are.
 macro_rules! plain_cells {
     ($($type:ty, $name:literal;)*) => { $(
-        impl Typed for $type {
+        impl $crate::cell::Typed for $type {
             fn write_type(to: &mut String) {
                 to.push_str($name);
             }
         }
 
-        impl<'a> Cell<'a> for $type {
+        impl<'a> $crate::cell::Cell<'a> for $type {
             type View = &'a [$type];
 
             #[inline(always)]
-            fn open(request: &mut Request<'a>, rows: usize) -> &'a [$type] {
+            fn open(
+                request: &mut $crate::request::Request<'a>,
+                rows: usize,
+            ) -> &'a [$type] {
                 request.values(rows)
             }
 
@@ -146,7 +180,7 @@ macro_rules! plain_cells {
             }
         }
 
-        impl<'a> Scalar<'a> for $type {}
+        impl $crate::cell::Scalar for $type {}
     )* };
 }
 pub(crate) use plain_cells;
@@ -185,4 +219,4 @@ impl<'a> Cell<'a> for bool {
     }
 }
 
-impl<'a> Scalar<'a> for bool {}
+impl Scalar for bool {}

@@ -123,6 +123,17 @@ impl<'a, T: Argument<'a>> BatchArgument<'a> for Column<'a, T> {
     }
 }
 
+/// Reads the next column, for a batch function.
+pub fn open_batch<'a, T: BatchArgument<'a>>(request: &mut Request<'a>) -> T {
+    T::open(request)
+}
+
+/// Reads the next column, for a row function.
+#[inline(always)]
+pub fn open_column<'a, T: Argument<'a>>(request: &mut Request<'a>) -> Opened<'a, T> {
+    Opened(Column::open(request))
+}
+
 /// One input column of a row function.
 pub struct Opened<'a, T: Argument<'a>>(Column<'a, T>);
 
@@ -139,12 +150,6 @@ impl Row {
 }
 
 impl<'a, T: Argument<'a>> Opened<'a, T> {
-    /// Reads the next column.
-    #[inline(always)]
-    pub fn new(request: &mut Request<'a>) -> Self {
-        Self(Column::open(request))
-    }
-
     /// The value of a row.
     #[inline(always)]
     pub fn get(&self, row: &Row) -> T {

@@ -13,6 +13,13 @@ pub(crate) fn set_row(row: usize) {
     let _ = row;
 }
 
+/// Says that no row is worked on any more.
+#[inline(always)]
+pub(crate) fn leave_row() {
+    #[cfg(target_arch = "wasm32")]
+    wasm::leave_row();
+}
+
 #[cfg(target_arch = "wasm32")]
 mod wasm {
     use std::alloc::{self, Layout};
@@ -53,6 +60,12 @@ mod wasm {
     pub(crate) fn set_row(row: usize) {
         // SAFETY: one thread, and no reference to it is ever taken.
         unsafe { ROW = row as u32 };
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_row() {
+        // SAFETY: as above.
+        unsafe { ROW = NO_ROW };
     }
 
     /// Memory for the host to write to, always aligned to 16.
@@ -127,7 +140,6 @@ mod wasm {
         unsafe {
             let reply = &mut *addr_of_mut!(REPLY);
             function(&mut Request::new(std::slice::from_raw_parts(at, bytes)), reply);
-            ROW = NO_ROW;
             free(at, bytes, BLOCK);
             returned(reply.as_bytes())
         }

@@ -1,9 +1,10 @@
 //! What a transform or an aggregate can return.
 
 use std::fmt::Display;
+use std::marker::PhantomData;
 
-use crate::buffer::{Plain, Slots, blocks};
-use crate::cell::Typed;
+use crate::buffer::{Buffer, Plain, Slots, blocks};
+use crate::cell::{Scalar, Typed};
 use crate::reply::{Bits, ENTRY_BYTES, Reply, Span};
 
 /// The memory of one output column, without its validity. Rows are written
@@ -72,6 +73,33 @@ pub trait Output: Sized {
     fn end(writer: Self::Writer, reply: &mut Reply, rows: usize);
 }
 
+/// A [`Value`] that is a single one: what lists and structs are made of.
+pub trait ScalarValue: Value + Scalar {
+    /// The memory that takes it as an item of lists.
+    type Items: ItemWriter;
+
+    /// Adds it to the items.
+    fn push(self, items: &mut Self::Items);
+
+    /// Adds what stands under a null.
+    fn push_nothing(items: &mut Self::Items);
+}
+
+/// The items of all lists of a column, whose number is not known before.
+pub trait ItemWriter: Sized {
+    /// The bytes of their entries in the table, without node and validity.
+    const TABLE_BYTES: usize;
+
+    /// Takes memory.
+    fn begin(reply: &mut Reply) -> Self;
+
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Writes their entries, and appends them.
+    fn end(self, reply: &mut Reply);
+}
+
 const NODE_AND_VALIDITY: usize = 2 * ENTRY_BYTES;
 
 impl<T: Value> Output for T {
@@ -128,7 +156,7 @@ impl<T: Value> Output for Option<T> {
 
     #[inline(always)]
     fn fixed_bytes(rows: usize) -> usize {
-        Bits::fixed_bytes(rows) + T::Writer::fixed_bytes(rows)
+        Bits::fixed_bytes(rows).saturating_add(T::Writer::fixed_bytes(rows))
     }
 
     #[inline(always)]
@@ -179,7 +207,7 @@ impl<T: Plain> ColumnWriter for PlainWriter<T> {
     const TABLE_BYTES: usize = ENTRY_BYTES;
 
     fn fixed_bytes(rows: usize) -> usize {
-        blocks(rows * size_of::<T>())
+        blocks(rows.saturating_mul(size_of::<T>()))
     }
 
     #[inline(always)]
@@ -190,6 +218,36 @@ impl<T: Plain> ColumnWriter for PlainWriter<T> {
 
     fn end(self, reply: &mut Reply, _: usize) {
         reply.buffer(self.span);
+    }
+}
+
+/// Items that lie in memory as they are.
+pub struct PlainItems<T> {
+    values: Buffer,
+    item: PhantomData<T>,
+}
+
+impl<T: Plain> PlainItems<T> {
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: T) {
+        self.values.push(value);
+    }
+}
+
+impl<T: Plain> ItemWriter for PlainItems<T> {
+    const TABLE_BYTES: usize = ENTRY_BYTES;
+
+    fn begin(reply: &mut Reply) -> Self {
+        Self { values: reply.spare(), item: PhantomData }
+    }
+
+    fn len(&self) -> usize {
+        self.values.len() / size_of::<T>()
+    }
+
+    fn end(self, reply: &mut Reply) {
+        let span = reply.keep(self.values);
+        reply.buffer(span);
     }
 }
 
@@ -206,6 +264,20 @@ macro_rules! plain_values {
             #[inline(always)]
             fn put_nothing(column: &mut Self::Writer, row: usize) {
                 column.set(row, Default::default());
+            }
+        }
+
+        impl $crate::output::ScalarValue for $type {
+            type Items = $crate::output::PlainItems<$type>;
+
+            #[inline(always)]
+            fn push(self, items: &mut Self::Items) {
+                items.push(self);
+            }
+
+            #[inline(always)]
+            fn push_nothing(items: &mut Self::Items) {
+                items.push(Default::default());
             }
         }
     )* };
@@ -244,6 +316,64 @@ impl Value for bool {
     #[inline(always)]
     fn put_nothing(column: &mut BoolWriter, row: usize) {
         column.0.set(row, false);
+    }
+}
+
+/// Items that are bits, also the validity of items.
+pub struct BitItems {
+    bits: Buffer,
+    count: usize,
+    ones: usize,
+}
+
+impl BitItems {
+    #[inline(always)]
+    pub(crate) fn push(&mut self, bit: bool) {
+        if self.count % 8 == 0 {
+            self.bits.push(0_u8);
+        }
+        let last = self.bits.as_mut_bytes().last_mut().expect("a byte was pushed");
+        *last |= u8::from(bit) << (self.count % 8);
+        self.count += 1;
+        self.ones += usize::from(bit);
+    }
+
+    pub(crate) fn into_buffer(self) -> Buffer {
+        self.bits
+    }
+
+    /// How many are 0.
+    pub(crate) fn zeros(&self) -> usize {
+        self.count - self.ones
+    }
+}
+
+impl ItemWriter for BitItems {
+    const TABLE_BYTES: usize = ENTRY_BYTES;
+
+    fn begin(reply: &mut Reply) -> Self {
+        Self { bits: reply.spare(), count: 0, ones: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn end(self, reply: &mut Reply) {
+        let span = reply.keep(self.bits);
+        reply.buffer(span);
+    }
+}
+
+impl ScalarValue for bool {
+    type Items = BitItems;
+
+    fn push(self, items: &mut BitItems) {
+        items.push(self);
+    }
+
+    fn push_nothing(items: &mut BitItems) {
+        items.push(false);
     }
 }
 
@@ -339,7 +469,7 @@ macro_rules! tuple_outputs {
 
             #[inline(always)]
             fn fixed_bytes(rows: usize) -> usize {
-                0 $(+ $type::fixed_bytes(rows))*
+                0_usize$(.saturating_add($type::fixed_bytes(rows)))*
             }
 
             #[inline(always)]

@@ -57,7 +57,7 @@ impl Reply {
     pub(crate) fn begin(&mut self, rows: usize, table_bytes: usize, fixed_bytes: usize) {
         let buffers_at = blocks(HEADER_BYTES + table_bytes + ERROR_ENTRIES * ENTRY_BYTES);
         self.body.clear();
-        self.body.reserve(buffers_at + fixed_bytes);
+        self.body.reserve(buffers_at.saturating_add(fixed_bytes));
         let mut header = [0; HEADER_BYTES];
         header[..4].copy_from_slice(&MAGIC);
         header[4..8].copy_from_slice(&word(rows));
@@ -88,7 +88,7 @@ impl Reply {
     /// Takes a place for `rows` values.
     #[inline]
     pub(crate) fn slots<T: Plain>(&mut self, rows: usize) -> (Span, Slots<T>) {
-        let (span, at) = self.place(rows * size_of::<T>());
+        let (span, at) = self.place(rows.saturating_mul(size_of::<T>()));
         // SAFETY: the place is a multiple of 16, large enough, and given once.
         (span, unsafe { Slots::new(at, rows) })
     }
@@ -108,11 +108,16 @@ impl Reply {
     }
 
     /// Appends what a buffer holds, and keeps its memory.
-    pub(crate) fn keep(&mut self, mut buffer: Buffer) -> Span {
+    pub(crate) fn keep(&mut self, buffer: Buffer) -> Span {
         let span = self.append(buffer.as_bytes());
+        self.discard(buffer);
+        span
+    }
+
+    /// Keeps the memory of a buffer, and nothing of what it holds.
+    pub(crate) fn discard(&mut self, mut buffer: Buffer) {
         buffer.clear();
         self.spare.push(buffer);
-        span
     }
 
     fn entry(&mut self, first: usize, second: usize) {

@@ -39,6 +39,7 @@ pub fn for_each_row<R: Returned>(
         // SAFETY: rows end before `request.rows()`.
         function(&unsafe { Row::new(row) })
     });
+    guest::leave_row();
 }
 
 #[inline(always)]

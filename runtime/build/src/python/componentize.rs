@@ -81,7 +81,11 @@ impl ComponentizePy {
     }
 
     /// Makes a component of what has been laid out.
-    pub(super) fn run(&self, project: &PythonProject, stage: &Stage) -> Result<Vec<u8>, BuildError> {
+    pub(super) fn run(
+        &self,
+        project: &PythonProject,
+        stage: &Stage,
+    ) -> Result<Vec<u8>, BuildError> {
         let mut command = clean(&self.program);
         command
             .args(["--quiet", "--world", "module", "--wit-path"])
@@ -151,8 +155,7 @@ struct Finished {
 fn run_within(command: &mut Command, limit: Duration) -> Result<Finished, BuildError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |source| BuildError::Run { program: program.clone(), source };
-    let mut child =
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let mut stderr = child.stderr.take().expect("it is piped");
     let reader = thread::spawn(move || {
         let mut said = Vec::new();
@@ -202,7 +205,8 @@ struct Report {
 
 fn read_report(stage: &Stage, project: &PythonProject) -> Option<BuildError> {
     let text = fs::read_to_string(stage.report()).ok()?;
-    let Report { file, line, message, definition, code, trace } = serde_json::from_str(&text).ok()?;
+    let Report { file, line, message, definition, code, trace } =
+        serde_json::from_str(&text).ok()?;
     let mut output = match (file, line) {
         // Such a message begins with file and line itself.
         (Some(file), Some(line)) if !definition => format!("{file}:{line}: {message}"),

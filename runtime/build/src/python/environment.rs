@@ -41,8 +41,13 @@ pub(super) fn library() -> Vec<u8> {
     types.ty().function([], []);
 
     let mut imports = ImportSection::new();
-    let memory =
-        MemoryType { minimum: 0, maximum: None, memory64: false, shared: false, page_size_log2: None };
+    let memory = MemoryType {
+        minimum: 0,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
     let base = GlobalType { val_type: ValType::I32, mutable: false, shared: false };
     imports.import("env", "memory", memory);
     imports.import("env", "__memory_base", base);

@@ -55,9 +55,7 @@ impl Lock {
             let version = rest.strip_prefix("==").map(str::trim_start).unwrap_or_default();
             let version: &str = version.split([' ', ';']).next().unwrap_or_default();
             if name.is_empty() || version.is_empty() || version.contains(['*', ',', '=']) {
-                return Err(wrong(format!(
-                    "`{line}` pins no version; write such as name==1.2.3"
-                )));
+                return Err(wrong(format!("`{line}` pins no version; write such as name==1.2.3")));
             }
             if name == "unskew" {
                 continue; // the SDK comes with the build

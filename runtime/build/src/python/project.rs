@@ -143,9 +143,9 @@ fn default_module(dir: &Path, name: &str) -> Result<(String, &'static str), Stri
     let mut found = found.into_iter();
     match (found.next(), found.len()) {
         (Some(only), 0) => Ok(only),
-        (None, _) => Err(format!(
-            "there is no Python module beside it; write the transforms in {name}.py"
-        )),
+        (None, _) => {
+            Err(format!("there is no Python module beside it; write the transforms in {name}.py"))
+        }
         (Some((first, _)), _) => {
             let names: Vec<_> = found.map(|(name, _)| name).collect();
             Err(format!(
@@ -221,7 +221,9 @@ fn read_lock(
         return Ok((!lock.is_empty()).then_some(lock));
     }
     if let Some(named) = named {
-        return Err(wrong(format!("[tool.unskew] requirements = {named:?}: there is no such file")));
+        return Err(wrong(format!(
+            "[tool.unskew] requirements = {named:?}: there is no such file"
+        )));
     }
     // The SDK itself comes with the build.
     let others: Vec<&str> =

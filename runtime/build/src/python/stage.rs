@@ -41,7 +41,8 @@ impl Stage {
         copy_tree(&sdk.join("unskew"), &app.join("sdk/unskew"), &|_| true)?;
         make(&app.join("packages"))?;
         if let Some(packages) = packages {
-            let is_wanted = |path: &Path| path.file_name().is_none_or(|n| n != "componentize-py.toml");
+            let is_wanted =
+                |path: &Path| path.file_name().is_none_or(|n| n != "componentize-py.toml");
             copy_tree(packages, &app.join("packages"), &is_wanted)?;
         }
         let code = app.join("project");
@@ -137,7 +138,8 @@ fn copy_folder(
     depth: usize,
 ) -> Result<(), BuildError> {
     if depth > MAX_DEPTH {
-        let what = format!("folders are nested deeper than {MAX_DEPTH}, or a link leads in a circle");
+        let what =
+            format!("folders are nested deeper than {MAX_DEPTH}, or a link leads in a circle");
         return Err(BuildError::Project { path: from.to_owned(), what });
     }
     for entry in fs::read_dir(from).map_err(BuildError::io("read", from))? {

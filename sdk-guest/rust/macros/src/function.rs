@@ -1,13 +1,17 @@
 //! The signature of a user's function: its arguments as input columns.
 
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Error, FnArg, GenericParam, Lifetime, Pat, PatType, Result, ReturnType, Signature, Type,
-    TypeImplTrait, visit,
+    Error, FnArg, GenericParam, Lifetime, LifetimeParam, Pat, PatType, Result, ReturnType,
+    Signature, Type, TypeBareFn, TypeImplTrait, TypeReference, TypeTraitObject, visit,
 };
 
 use crate::attribute::take_rename;
+use crate::column_type;
 use crate::name::{Name, check_distinct};
 
 /// One argument, and so one input column.
@@ -15,6 +19,27 @@ pub(crate) struct Input {
     pub(crate) name: Name,
     /// Its type, whose named lifetimes are left to inference.
     pub(crate) ty: Type,
+}
+
+impl Input {
+    /// Reads the column of an argument of a row function.
+    pub(crate) fn open(&self) -> TokenStream {
+        let ty = &self.ty;
+        quote_spanned! { ty.span() => ::unskew::__private::open_column::<#ty>(request) }
+    }
+
+    /// Reads the column that is an argument of a batch function.
+    pub(crate) fn open_batch(&self) -> TokenStream {
+        let ty = &self.ty;
+        quote_spanned! { ty.span() => ::unskew::__private::open_batch::<#ty>(request) }
+    }
+}
+
+/// Whether a function takes one row, or whole columns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Row,
+    Batch,
 }
 
 /// Refuses what cannot be called with one row.
@@ -45,19 +70,12 @@ pub(crate) fn check_plain(signature: &Signature, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Reads the arguments, and takes their `#[unskew(...)]` attributes away.
-pub(crate) fn inputs<'a>(arguments: impl Iterator<Item = &'a mut FnArg>) -> Result<Vec<Input>> {
+/// Reads the arguments but `self`, and takes their `#[unskew(...)]`
+/// attributes away.
+pub(crate) fn inputs(signature: &mut Signature, form: Form) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
-    for argument in arguments {
-        let argument = match argument {
-            FnArg::Typed(argument) => argument,
-            FnArg::Receiver(receiver) => {
-                return Err(Error::new_spanned(
-                    receiver,
-                    "a transform is a function without `self`: it must depend on its columns alone",
-                ));
-            }
-        };
+    for argument in &mut signature.inputs {
+        let FnArg::Typed(argument) = argument else { continue };
         let PatType { attrs, pat, ty, .. } = argument;
         let rename = take_rename(attrs)?;
         let name = match (rename, &**pat) {
@@ -71,6 +89,12 @@ pub(crate) fn inputs<'a>(arguments: impl Iterator<Item = &'a mut FnArg>) -> Resu
             }
         };
         check_type(ty, true)?;
+        if form == Form::Row {
+            column_type::check(ty)?;
+        }
+        if let Some(lifetime) = unite_lifetimes(ty, inputs.len()) {
+            signature.generics.params.push(GenericParam::Lifetime(LifetimeParam::new(lifetime)));
+        }
         inputs.push(Input { name, ty: inferred(ty) });
     }
     let names: Vec<Name> = inputs.iter().map(|input| input.name.clone()).collect();
@@ -79,7 +103,7 @@ pub(crate) fn inputs<'a>(arguments: impl Iterator<Item = &'a mut FnArg>) -> Resu
 }
 
 /// The type that a function returns.
-pub(crate) fn returned(signature: &Signature, what: &str) -> Result<Type> {
+pub(crate) fn returned(signature: &Signature, what: &str, form: Form) -> Result<Type> {
     let missing = |span: &dyn quote::ToTokens| {
         Error::new_spanned(span, format!("{what} must return a value: write `-> type`"))
     };
@@ -89,6 +113,7 @@ pub(crate) fn returned(signature: &Signature, what: &str) -> Result<Type> {
             Type::Tuple(tuple) if tuple.elems.is_empty() => Err(missing(tuple)),
             ty => {
                 check_type(ty, false)?;
+                column_type::check_returned(ty, form == Form::Batch)?;
                 Ok(inferred(ty))
             }
         },
@@ -121,6 +146,46 @@ fn check_type(ty: &Type, is_input: bool) -> Result<()> {
     let mut check = Check { is_input, error: None };
     check.visit_type(ty);
     check.error.map_or(Ok(()), Err)
+}
+
+/// Gives one name to the elided lifetimes of an argument, where there are
+/// several: all that it borrows is of one batch, and `Column<'_, &str>` is
+/// what one writes.
+fn unite_lifetimes(ty: &mut Type, argument: usize) -> Option<Lifetime> {
+    struct Unite {
+        name: Option<Lifetime>,
+        count: usize,
+    }
+    impl VisitMut for Unite {
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            if reference.lifetime.is_none() {
+                self.count += 1;
+                reference.lifetime.clone_from(&self.name);
+            }
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident == "_" {
+                self.count += 1;
+                if let Some(name) = &self.name {
+                    *lifetime = name.clone();
+                }
+            }
+        }
+
+        // The elided lifetimes of these are their own.
+        fn visit_type_bare_fn_mut(&mut self, _: &mut TypeBareFn) {}
+        fn visit_type_trait_object_mut(&mut self, _: &mut TypeTraitObject) {}
+    }
+    let mut count = Unite { name: None, count: 0 };
+    count.visit_type_mut(ty);
+    if count.count < 2 {
+        return None;
+    }
+    let name = Lifetime::new(&format!("'batch_{argument}"), Span::mixed_site());
+    Unite { name: Some(name.clone()), count: 0 }.visit_type_mut(ty);
+    Some(name)
 }
 
 /// The type with every lifetime but `'static` left to inference.

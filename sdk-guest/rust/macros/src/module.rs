@@ -1,11 +1,11 @@
 //! `unskew::module!`
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, LitStr, Path, Result, Token, bracketed};
+use syn::{Attribute, Error, Ident, LitStr, Path, Result, Token, bracketed};
 
 use crate::name::Name;
 
@@ -93,10 +93,21 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 }
 
 fn code(module: &Module) -> TokenStream {
-    let Module { name, description, transforms, aggregates } = module;
+    let Module { name, description, .. } = module;
     let name = &name.text;
+    // Names for what is listed, so that a path that is no type is one error.
+    let aliases = |kind: &str, paths: &[Path]| -> Vec<Ident> {
+        let numbers = 0..paths.len();
+        numbers.map(|i| format_ident!("{kind}{i}", span = Span::mixed_site())).collect()
+    };
+    let transforms = &aliases("UnskewTransform", &module.transforms);
+    let aggregates = &aliases("UnskewAggregate", &module.aggregates);
+    let (transform_paths, aggregate_paths) = (&module.transforms, &module.aggregates);
     let exports = exports(transforms, aggregates);
     quote! {
+        #(type #transforms = #transform_paths;)*
+        #(type #aggregates = #aggregate_paths;)*
+
         // Uses what the attributes made, so that only what is not listed is unused.
         const _: () = {
             #(#transforms::this_transform_is_not_listed_in_unskew_module;)*
@@ -124,7 +135,7 @@ fn code(module: &Module) -> TokenStream {
 ///
 /// There is no `cabi_post_...`: a reply's memory is used again by the next
 /// call, so there is nothing to free.
-fn exports(transforms: &[Path], aggregates: &[Path]) -> TokenStream {
+fn exports(transforms: &[Ident], aggregates: &[Ident]) -> TokenStream {
     let transform_cases =
         cases(transforms.iter().map(|t| quote!(<#t as ::unskew::__private::Transform>::call)));
     let batch = |export: &str, cases: TokenStream| {
@@ -184,4 +195,19 @@ fn cases(functions: impl Iterator<Item = TokenStream>) -> TokenStream {
         quote!(#i => #function(request, reply),)
     });
     quote!(#(#cases)*)
+}
+
+/// A constant that only `module!` uses, so that the compiler finds what it
+/// does not list. It takes the user's spans: lints are silent about the code
+/// of macros.
+pub(crate) fn check_listed(name: &str, ident: &Ident, conditions: &[&Attribute]) -> TokenStream {
+    let name = Ident::new(name, ident.span());
+    quote_spanned! { ident.span() =>
+        #(#conditions)*
+        impl #ident {
+            #[deny(dead_code)]
+            #[allow(non_upper_case_globals)]
+            pub(crate) const #name: () = ();
+        }
+    }
 }

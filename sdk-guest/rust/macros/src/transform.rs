@@ -7,7 +7,8 @@ use syn::spanned::Spanned;
 use syn::{Error, ItemFn, Result, Type, Visibility, parse_quote};
 
 use crate::attribute::{Options, conditions, description};
-use crate::function::{self, Input};
+use crate::function::{self, Form, Input};
+use crate::module::check_listed;
 use crate::name::{Name, check_distinct};
 
 const WHAT: &str = "a transform";
@@ -15,10 +16,7 @@ const WHAT: &str = "a transform";
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     match syn::parse2::<ItemFn>(item.clone()) {
         Ok(mut function) => {
-            let generated = transform(attribute, &mut function).unwrap_or_else(|error| {
-                // The function stays, so that this is the only error.
-                error.into_compile_error()
-            });
+            let generated = transform(attribute, &mut function);
             quote! { #function #generated }
         }
         Err(error) => {
@@ -29,47 +27,36 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-fn transform(attribute: TokenStream, function: &mut ItemFn) -> Result<TokenStream> {
-    let inputs = function::inputs(function.sig.inputs.iter_mut());
-    let parse = |input: syn::parse::ParseStream<'_>| {
-        Options::parse(input, "#[unskew::transform]", &["name", "output", "outputs", "batch"])
-    };
-    let options = parse.parse2(attribute)?;
-    function::check_plain(&function.sig, WHAT)?;
-    let inputs = inputs?;
-    let returned = function::returned(&function.sig, WHAT)?;
-
-    let ident = &function.sig.ident;
-    let name = options.name.clone().map_or_else(|| Name::of_ident(ident), Ok)?;
-    let outputs = output_names(&options, &name, &returned)?;
-    let described = description(&function.attrs);
+fn transform(attribute: TokenStream, function: &mut ItemFn) -> TokenStream {
+    if let Some(receiver) = function.sig.receiver() {
+        let error = Error::new_spanned(
+            receiver,
+            "a transform is a function without `self`: it must depend on its columns alone",
+        );
+        return error.into_compile_error();
+    }
+    let ident = function.sig.ident.clone();
+    let parts = parts(attribute, function);
     let conditions = conditions(&function.attrs);
     let visibility = at_most_crate(&function.vis);
-    let check = format_ident!("this_transform_is_not_listed_in_unskew_module", span = ident.span());
-    let describe = describe(&inputs, &returned, &outputs, options.batch.is_some());
-    let call = match &options.batch {
-        None => row_call(function, &inputs),
-        Some(batch) if inputs.is_empty() => {
-            return Err(Error::new(
-                batch.span(),
-                "a batch transform needs an argument: the columns say how many rows there are",
-            ));
-        }
-        Some(_) => batch_call(function, &inputs, &returned),
-    };
-    let name = &name.text;
-    Ok(quote! {
+    let check = check_listed("this_transform_is_not_listed_in_unskew_module", &ident, &conditions);
+    // After an error the rest is made all the same, so that it is the only one.
+    let error = parts.as_ref().err().map(Error::to_compile_error);
+    let Parts { name, described, describe, call } = parts.unwrap_or_else(|_| Parts {
+        name: ident.to_string(),
+        described: String::new(),
+        describe: quote!(let _ = signature;),
+        call: quote!(let _ = (request, reply);),
+    });
+    quote! {
+        #error
+
         #(#conditions)*
         #[allow(non_camel_case_types, dead_code)]
         #[doc(hidden)]
         #visibility struct #ident {}
 
-        #(#conditions)*
-        impl #ident {
-            #[deny(dead_code)]
-            #[allow(non_upper_case_globals)]
-            pub(crate) const #check: () = ();
-        }
+        #check
 
         #(#conditions)*
         impl ::unskew::__private::Transform for #ident {
@@ -87,7 +74,49 @@ fn transform(attribute: TokenStream, function: &mut ItemFn) -> Result<TokenStrea
                 #call
             }
         }
-    })
+    }
+}
+
+/// What differs between transforms.
+struct Parts {
+    name: String,
+    described: String,
+    describe: TokenStream,
+    call: TokenStream,
+}
+
+fn parts(attribute: TokenStream, function: &mut ItemFn) -> Result<Parts> {
+    let parse = |input: syn::parse::ParseStream<'_>| {
+        Options::parse(input, "#[unskew::transform]", &["name", "output", "outputs", "batch"])
+    };
+    let options = parse.parse2(attribute);
+    let form = match &options {
+        Ok(Options { batch: Some(_), .. }) => Form::Batch,
+        _ => Form::Row,
+    };
+    // Before any return, since it also takes the attributes of arguments away.
+    let inputs = function::inputs(&mut function.sig, form);
+    let options = options?;
+    function::check_plain(&function.sig, WHAT)?;
+    let inputs = inputs?;
+    let returned = function::returned(&function.sig, WHAT, form)?;
+    let name = match &options.name {
+        Some(name) => name.clone(),
+        None => Name::of_ident(&function.sig.ident)?,
+    };
+    let outputs = output_names(&options, &name, &returned)?;
+    let call = match &options.batch {
+        None => row_call(function, &inputs),
+        Some(batch) if inputs.is_empty() => {
+            return Err(Error::new(
+                batch.span(),
+                "a batch transform needs an argument: the columns say how many rows there are",
+            ));
+        }
+        Some(_) => batch_call(function, &inputs, &returned),
+    };
+    let describe = describe(&inputs, &returned, &outputs, form);
+    Ok(Parts { name: name.text, described: description(&function.attrs), describe, call })
 }
 
 /// The names given for the outputs. Where the returned type brings names
@@ -158,21 +187,23 @@ fn at_most_crate(visibility: &Visibility) -> Visibility {
     }
 }
 
-fn describe(inputs: &[Input], returned: &Type, outputs: &[String], batch: bool) -> TokenStream {
+fn describe(inputs: &[Input], returned: &Type, outputs: &[String], form: Form) -> TokenStream {
     let count = outputs.len();
     let inputs = inputs.iter().map(|Input { name, ty }| {
         let name = &name.text;
-        let method = if batch { quote!(batch_input) } else { quote!(input) };
+        let method = match form {
+            Form::Row => quote_spanned!(ty.span() => input),
+            Form::Batch => quote_spanned!(ty.span() => batch_input),
+        };
         quote_spanned! { ty.span() => signature.#method::<#ty>(#name); }
     });
-    let columns = if batch {
-        quote_spanned! { returned.span() =>
-            <#returned as ::unskew::__private::BatchReturned>::Columns
-        }
-    } else {
-        quote_spanned! { returned.span() =>
+    let columns = match form {
+        Form::Row => quote_spanned! { returned.span() =>
             <#returned as ::unskew::__private::Returned>::Columns
-        }
+        },
+        Form::Batch => quote_spanned! { returned.span() =>
+            <#returned as ::unskew::__private::BatchReturned>::Columns
+        },
     };
     quote! {
         #(#inputs)*
@@ -186,9 +217,9 @@ fn describe(inputs: &[Input], returned: &Type, outputs: &[String], batch: bool) 
 fn row_call(function: &ItemFn, inputs: &[Input]) -> TokenStream {
     let ident = &function.sig.ident;
     let columns: Vec<_> = (0..inputs.len()).map(|i| format_ident!("column_{i}")).collect();
-    let types: Vec<_> = inputs.iter().map(|input| &input.ty).collect();
+    let open = inputs.iter().map(Input::open);
     quote! {
-        #(let #columns = ::unskew::__private::Opened::<#types>::new(request);)*
+        #(let #columns = #open;)*
         ::unskew::__private::for_each_row(request, reply, |row| #ident(#(#columns.get(row)),*));
     }
 }
@@ -197,9 +228,9 @@ fn batch_call(function: &ItemFn, inputs: &[Input], returned: &Type) -> TokenStre
     let ident = &function.sig.ident;
     let name = ident.to_string();
     let columns: Vec<_> = (0..inputs.len()).map(|i| format_ident!("column_{i}")).collect();
-    let types = inputs.iter().map(|input| &input.ty);
+    let open = inputs.iter().map(Input::open_batch);
     quote! {
-        #(let #columns = <#types as ::unskew::__private::BatchArgument<'_>>::open(request);)*
+        #(let #columns = #open;)*
         let returned: #returned = #ident(#(#columns),*);
         ::unskew::__private::write_batch(#name, request, reply, returned);
     }
