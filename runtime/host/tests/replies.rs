@@ -166,8 +166,10 @@ fn buffers_may_come_in_any_order_but_not_overlap() {
     };
     assert_eq!(reply(80, 64), []);
     assert_eq!(reply(64, 80), []);
+    // Refused for the pair, and then for each row, whose reply is of two rows.
     let overlapping = reply(64, 64);
-    assert!(overlapping[0].1.contains("overlap"), "{overlapping:?}");
+    assert_eq!(overlapping.len(), 2, "{overlapping:?}");
+    assert!(overlapping.iter().all(|e| e.0 == RowStatus::InvalidReply));
 }
 
 #[test]
