@@ -64,7 +64,7 @@ pub(crate) struct GlobalOptions {
     /// Report in JSON: one document on stdout, errors as one line on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Log more to stderr, with what modules log (-vv: everything)
+    /// Log more to stderr, with what modules log (-vv: yet more)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
     /// Write nothing to stderr but errors

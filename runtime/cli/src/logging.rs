@@ -18,8 +18,9 @@ pub(crate) fn start(verbosity: u8, quiet: bool) -> anyhow::Result<()> {
         _ => EnvFilter::new(match (quiet, verbosity) {
             (true, _) => "error",
             (false, 0) => "warn",
-            (false, 1) => "debug",
-            (false, _) => "trace",
+            // A prefix: all our rooms, and what modules log.
+            (false, 1) => "info,unskew=debug",
+            (false, _) => "debug,unskew=trace",
         }),
     };
     let color = anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 /// A whole file: for each transform and aggregate its cases.
@@ -14,9 +15,9 @@ pub(super) struct Document {
     #[serde(default, rename = "description")]
     _description: Option<String>,
     #[serde(default)]
-    pub(super) transforms: Entries<Vec<TransformCase>>,
+    pub(super) transforms: Entries<Vec<Object<TransformCase>>>,
     #[serde(default)]
-    pub(super) aggregates: Entries<Vec<AggregateCase>>,
+    pub(super) aggregates: Entries<Vec<Object<AggregateCase>>>,
 }
 
 /// One row for a transform, and what it must yield.
@@ -74,7 +75,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct EntriesVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: de::Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
             type Value = Entries<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,10 +98,35 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     }
 }
 
+/// A struct written as an object, and not, as serde allows, as an array of its
+/// fields.
+#[derive(Debug)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
 impl Document {
     /// Parses a file. The error says line and column.
     pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+        serde_json::from_str(text).map(|Object(document)| document)
     }
 }
 
@@ -114,9 +140,11 @@ mod tests {
             r#"{"transforms": {"t": [{"in": {}, "out": null}, {"in": {}, "error": "e"}]}}"#,
         )
         .unwrap();
-        let cases = &document.transforms.0[0].1;
-        assert_eq!(cases[0].output.as_ref().unwrap().get(), "null");
-        assert!(cases[1].output.is_none());
+        let [Object(null), Object(missing)] = document.transforms.0[0].1.as_slice() else {
+            panic!()
+        };
+        assert_eq!(null.output.as_ref().unwrap().get(), "null");
+        assert!(missing.output.is_none());
     }
 
     #[test]
@@ -125,7 +153,7 @@ mod tests {
             r#"{"aggregates": {"a": [{"rows": [0.1000000000000000055511151231257827], "out": 1}]}}"#,
         )
         .unwrap();
-        let case = &document.aggregates.0[0].1[0];
+        let Object(case) = &document.aggregates.0[0].1[0];
         assert_eq!(case.rows[0].get(), "0.1000000000000000055511151231257827");
     }
 
@@ -138,6 +166,8 @@ mod tests {
             (r#"{"transforms": {"t": [{"in": 1, "out": 1, "out": 2}]}}"#, "duplicate field `out`"),
             (r#"{"transforms": {"t": [{"in": 1, "expect": 1}]}}"#, "unknown field `expect`"),
             (r#"{"transforms": {"t": {"in": 1}}}"#, "expected a sequence"),
+            (r#"{"transforms": {"t": [[1]]}}"#, "expected an object"),
+            ("[]", "expected an object"),
             ("{", "EOF"),
         ] {
             let error = Document::parse(text).unwrap_err().to_string();

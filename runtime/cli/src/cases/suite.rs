@@ -9,7 +9,7 @@ use arrow::datatypes::{Field as ArrowField, Schema};
 use serde_json::value::RawValue;
 use unskew_definition::{AggregateSignature, Field, Manifest, TransformSignature};
 
-use super::document::{AggregateCase, Document, Entries, TransformCase};
+use super::document::{AggregateCase, Document, Entries, Object, TransformCase};
 use super::{Cell, column};
 use crate::failure::UserError;
 
@@ -103,20 +103,20 @@ impl<'m> Suite<'m> {
 
 impl<'m> TransformSuite<'m> {
     fn resolve(
-        cases: &[TransformCase],
+        cases: &[Object<TransformCase>],
         index: usize,
         signature: &'m TransformSignature,
         file: &str,
     ) -> Result<Self, UserError> {
         let place = |i: usize, part: &str| {
-            place(file, "transform", signature.name.as_str(), i, &cases[i].name, part)
+            place(file, "transform", signature.name.as_str(), i, &cases[i].0.name, part)
         };
         let mut rows = Vec::with_capacity(cases.len());
-        for (i, case) in cases.iter().enumerate() {
+        for (i, Object(case)) in cases.iter().enumerate() {
             rows.push(by_field(&case.input, &signature.inputs, || place(i, "in"))?);
         }
         let inputs = batch(&signature.inputs, &rows, |row| place(row, "in"))?;
-        let resolved = cases.iter().enumerate().map(|(i, case)| {
+        let resolved = cases.iter().enumerate().map(|(i, Object(case))| {
             let TransformCase { name, output, error, tolerance, .. } = case;
             let expected =
                 expected(output.as_deref(), error, &signature.outputs, |part| place(i, part))?;
@@ -130,14 +130,14 @@ impl<'m> TransformSuite<'m> {
 
 impl<'m> AggregateSuite<'m> {
     fn resolve(
-        cases: &[AggregateCase],
+        cases: &[Object<AggregateCase>],
         index: usize,
         signature: &'m AggregateSignature,
         file: &str,
     ) -> Result<Self, UserError> {
         let mut inputs = Vec::with_capacity(cases.len());
         let mut resolved = Vec::with_capacity(cases.len());
-        for (i, case) in cases.iter().enumerate() {
+        for (i, Object(case)) in cases.iter().enumerate() {
             let AggregateCase { name, rows, output, error, row_errors, tolerance, .. } = case;
             let place =
                 |part: &str| place(file, "aggregate", signature.name.as_str(), i, name, part);

@@ -13,7 +13,7 @@ use wit_parser::Resolve;
 
 /// The binary under test, with a cache under the target folder that all tests
 /// share, and without what the caller's environment may say to it.
-pub fn unskew() -> Command {
+pub(crate) fn unskew() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unskew"));
     command
         .env_remove("UNSKEW_LOG")
@@ -24,25 +24,25 @@ pub fn unskew() -> Command {
 }
 
 /// Where the tests keep what is dear to make.
-pub fn cache_dir() -> PathBuf {
+pub(crate) fn cache_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("unskew-cache")
 }
 
 /// Runs `unskew` with `arguments`.
-pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
+pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
     Ran::of(unskew().args(arguments))
 }
 
 /// What came of a command.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
-    pub fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let Output { status, stdout, stderr } = command.output().unwrap();
         Self {
             code: status.code(),
@@ -53,14 +53,14 @@ impl Ran {
 
     /// Must have ended well.
     #[track_caller]
-    pub fn succeeded(self) -> Self {
+    pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self
     }
 
     /// Must have ended with exit code 2, and a message with all of `parts`.
     #[track_caller]
-    pub fn refused(self, parts: &[&str]) -> Self {
+    pub(crate) fn refused(self, parts: &[&str]) -> Self {
         assert_eq!(self.code, Some(2), "{self:#?}");
         for part in parts {
             assert!(self.stderr.contains(part), "{part:?} is not said: {self:#?}");
@@ -70,13 +70,13 @@ impl Ran {
 
     /// Stdout as one JSON document.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self:#?}"))
     }
 }
 
 /// The module of `module.wat`.
-pub fn module() -> Vec<u8> {
+pub(crate) fn module() -> Vec<u8> {
     let x = json!([{"name": "x", "type": "int64"}]);
     let y = json!({"name": "y", "type": "int64"});
     module_with(&json!({
@@ -96,9 +96,9 @@ pub fn module() -> Vec<u8> {
 }
 
 /// The code of `module.wat` with any manifest.
-pub fn module_with(manifest: &Value) -> Vec<u8> {
+pub(crate) fn module_with(manifest: &Value) -> Vec<u8> {
     let manifest = manifest.to_string();
-    let escaped = manifest.replace('\\', "\\\\").replace('"', "\\\"");
+    let escaped: String = manifest.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let text = include_str!("module.wat")
         .replace("\"MANIFEST\"", &format!("\"{escaped}\""))
         .replace("LENGTH)", &format!("{})", manifest.len()));
@@ -111,7 +111,7 @@ pub fn module_with(manifest: &Value) -> Vec<u8> {
 }
 
 /// A folder for one test, and the files that it begins with.
-pub fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+pub(crate) fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
         let path = dir.path().join(name);
@@ -122,6 +122,6 @@ pub fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 /// A path as an argument.
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

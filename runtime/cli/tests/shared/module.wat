@@ -1,7 +1,7 @@
 ;; A module by hand, so that tests need no guest toolchain. MANIFEST stands for
 ;; the manifest's text, LENGTH for its length in bytes.
 ;;
-;; transforms  0  double(x) = 2x; a negative x is an error, 13 traps
+;; transforms  0  double(x) = 2x; a negative x is an error, 13 traps, 14 is logged
 ;;             1  counted(x) = x + the calls that the instance has seen: impure
 ;; aggregates  0  total(x), which can subtract
 ;;             1  newest(x), the last row: breaks the laws
@@ -13,6 +13,7 @@
   (global $calls (mut i64) (i64.const 0))
   (data (i32.const 16) "negative")
   (data (i32.const 32) "thirteen is coming")
+  (data (i32.const 64) "fourteen is here")
   (data (i32.const 1024) "MANIFEST")
 
   ;; Memory at a multiple of 16, given back when the call is over.
@@ -125,6 +126,9 @@
               (then
                 (call $log (i32.const 4) (i32.const 1) (local.get $i) (i32.const 32) (i32.const 18))
                 unreachable))
+            (if (i64.eq (local.get $x) (i64.const 14))
+              (then
+                (call $log (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 16))))
             (local.set $errors
               (i32.add (local.get $errors) (i64.lt_s (local.get $x) (i64.const 0))))
             (local.set $i (i32.add (local.get $i) (i32.const 1)))
