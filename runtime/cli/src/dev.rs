@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::context::Context;
 use crate::failure::{Diagnosis, UserError};
 use crate::interrupt::Interrupted;
 use crate::project::Project;
-use crate::terminal::{self, FAINT, paint};
+use crate::terminal::{FAINT, paint};
 use crate::test;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: &DevArguments, context: &Context) -> anyhow::Result
     loop {
         let tried = Fingerprint::of(dir);
         let good = attempt(dir, context)?;
-        say(context, &format!("watching {}; Ctrl-C ends", dir.display()))?;
+        say(context, &format!("watching {}; Ctrl-C ends", dir.display()));
         // The builder may itself have touched files, so what came meanwhile
         // counts only if the sources are not what was tried.
         watch.settle(dir, Duration::ZERO);
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &DevArguments, context: &Context) -> anyhow::Result
                 break;
             }
         }
-        say(context, "changed")?;
+        say(context, "changed");
     }
 }
 
@@ -76,11 +77,12 @@ fn attempt(dir: &Path, context: &Context) -> anyhow::Result<bool> {
     }
 }
 
-fn say(context: &Context, line: &str) -> anyhow::Result<()> {
-    if context.json || context.quiet {
-        return Ok(());
+/// Tells a person what goes on.
+fn say(context: &Context, line: &str) {
+    if !context.json && !context.quiet {
+        // Where stderr is gone nobody waits for this.
+        let _ = writeln!(anstream::stderr(), "{}", paint(FAINT, line));
     }
-    Ok(terminal::print(&format!("{}\n", paint(FAINT, line)))?)
 }
 
 /// What a round depends on.

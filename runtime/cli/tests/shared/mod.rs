@@ -125,3 +125,54 @@ pub(crate) fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
+
+/// The binary with the caller's cache, where the guest toolchains are.
+pub(crate) fn guest_unskew() -> Command {
+    let mut command = unskew();
+    match std::env::var_os("UNSKEW_CACHE_DIR") {
+        Some(dir) => command.env("UNSKEW_CACHE_DIR", dir),
+        None => command.env_remove("UNSKEW_CACHE_DIR"),
+    };
+    command
+}
+
+/// A project that stays where it is from one run of the tests to the next, so
+/// that its module is built only when the SDK or the files change.
+pub(crate) fn kept_project(name: &str, files: &[(String, Vec<u8>)]) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects").join(name);
+    for (file, bytes) in files {
+        let path = dir.join(file);
+        // Written anew they would count as changed for Cargo.
+        if fs::read(&path).is_ok_and(|found| found == *bytes) {
+            continue;
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    dir
+}
+
+/// What `unskew new` makes, kept.
+pub(crate) fn kept_template(lang: &str) -> PathBuf {
+    let dir = folder(&[]);
+    let made = dir.path().join("shop");
+    run(["new", "--lang", lang, "shop", "--path", text(&made)]).succeeded();
+    let document = {
+        let again = dir.path().join("again");
+        run(["new", "--json", "--lang", lang, "shop", "--path", text(&again)]).succeeded().json()
+    };
+    let names = document["files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+    let files: Vec<_> =
+        names.map(|name| (name.to_owned(), fs::read(made.join(name)).unwrap())).collect();
+    kept_project(&format!("template-{lang}"), &files)
+}
+
+/// A Python with pytest: the one that the set-up script made.
+pub(crate) fn python() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("UNSKEW_CACHE_DIR")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("unskew")))
+        .or_else(|| variable("HOME").map(|dir| dir.join(".cache/unskew")))
+        .unwrap();
+    cache.join("python/bin/python3")
+}
