@@ -1,1 +1,26 @@
-//! Room under construction.
+//! Operators over RecordBatches, one per file. Every driver (batch, stream,
+//! online) evaluates features by the operators of this room, so that a row
+//! yields the same value on every path.
+//!
+//! This room opens no file and no socket, and has no clock: rows come in as
+//! arguments. Which columns feed a transform, how a column's type becomes an
+//! argument's without loss, and what becomes of a row that failed is decided
+//! here; how the transform is computed is the host's business. The text form
+//! of values ([`text`]) is here, too, because all drivers share it.
+
+mod arguments;
+mod arrow_name;
+mod conversion;
+mod error;
+mod kernel;
+mod on_error;
+pub mod text;
+mod transform;
+
+pub use arguments::ColumnMapping;
+pub use arrow_name::arrow_name;
+pub use conversion::converts;
+pub use error::{ArgumentError, PolicyError, TransformError};
+pub use kernel::{ModuleTransform, TransformKernel};
+pub use on_error::{ErrorPolicy, OnError, ParseOnErrorError};
+pub use transform::TransformOperator;

@@ -1,0 +1,318 @@
+//! Parquet as an input.
+
+use std::any::Any;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{
+    DataType as ArrowType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit,
+};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::{Compression, Type as PhysicalType};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+
+use crate::error::BatchError;
+use crate::source::{
+    Content, Decode, Decoded, InputSize, Kept, KeptSchema, Opened, PIECE_ROWS, Piece, Source,
+};
+
+/// Bytes of a batch that its number of rows is chosen for: rows of a kilobyte
+/// come in full batches, larger ones in smaller batches.
+const BATCH_BYTES: u64 = 8 << 20;
+
+/// A Parquet file whose schema is known.
+pub(crate) struct ParquetFile {
+    path: PathBuf,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    /// All columns of the file.
+    pub(crate) schema: SchemaRef,
+}
+
+impl ParquetFile {
+    pub(crate) fn open(path: &Path, mut file: File) -> Result<Self, BatchError> {
+        check_form(path, &mut file)?;
+        let wrong = |reason: String| BatchError::WrongFile { path: path.to_owned(), reason };
+        let load = |options| {
+            guarded(|| ArrowReaderMetadata::load(&file, options)).map_err(|reason| {
+                wrong(format!(
+                    "the Parquet file is damaged, or of a kind that is not supported: {reason}"
+                ))
+            })
+        };
+        let mut metadata = load(ArrowReaderOptions::new())?;
+        let mut schema = Arc::clone(metadata.schema());
+        if let Some(hinted) = with_wide_int96(&metadata) {
+            // Nanoseconds would silently wrap outside of the years 1677 to 2262.
+            metadata = load(ArrowReaderOptions::new().with_schema(Arc::new(hinted)))?;
+            let fields = metadata.schema().fields().clone();
+            schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+        }
+        Ok(Self { path: path.to_owned(), file, metadata, schema })
+    }
+
+    /// Reads the columns at `columns` (ascending), and keeps those at `kept`
+    /// among them.
+    pub(crate) fn read(self, columns: &[usize], kept: &[usize]) -> Result<Opened, BatchError> {
+        let Self { path, file, metadata, schema } = self;
+        check_compression(&path, metadata.metadata(), columns)?;
+        let internal = |reason: String| BatchError::Internal { path: path.clone(), reason };
+        let read_schema =
+            Arc::new(schema.project(columns).map_err(|error| internal(error.to_string()))?);
+        let kept_at: Vec<usize> =
+            kept.iter().filter_map(|at| columns.iter().position(|column| column == at)).collect();
+        let kept_schema = schema.project(kept).map_err(|error| internal(error.to_string()))?;
+
+        let size = InputSize {
+            rows: Some(metadata.metadata().row_groups().iter().map(rows_of).sum()),
+            bytes: file.metadata().ok().map(|metadata| metadata.len()),
+        };
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        let mask = ProjectionMask::roots(reader.parquet_schema(), columns.iter().copied());
+        let batch_rows = batch_rows(metadata.metadata(), &mask);
+        let reader = guarded(|| reader.with_projection(mask).with_batch_size(batch_rows).build())
+            .map_err(|reason| BatchError::WrongFile { path: path.clone(), reason })?;
+        let kept_schema = Arc::new(kept_schema);
+        let source = ParquetSource {
+            path,
+            reader,
+            schema: Arc::clone(&read_schema),
+            row_groups: metadata.metadata().row_groups().iter().map(rows_of).collect(),
+            rows_read: 0,
+            size,
+        };
+        let decoder = ParquetDecoder { kept_at, kept: Arc::clone(&kept_schema) };
+        Ok(Opened {
+            source: Box::new(source),
+            decoder: Box::new(decoder),
+            schema: read_schema,
+            kept: KeptSchema::Columns(kept_schema),
+            size,
+        })
+    }
+}
+
+fn rows_of(row_group: &RowGroupMetaData) -> u64 {
+    u64::try_from(row_group.num_rows()).unwrap_or(0)
+}
+
+/// Says what a file is that is no Parquet file.
+fn check_form(path: &Path, file: &mut File) -> Result<(), BatchError> {
+    let read = |source| BatchError::reading(path, source);
+    let wrong = |reason: &str| {
+        Err(BatchError::WrongFile { path: path.to_owned(), reason: reason.to_owned() })
+    };
+    let length = file.metadata().map_err(read)?.len();
+    let mut head = [0; 4];
+    let mut tail = [0; 4];
+    if length == 0 {
+        return wrong("the file is empty (0 bytes), so it is no Parquet file");
+    }
+    if length < 12 {
+        return wrong("the file is too short to be a Parquet file");
+    }
+    file.read_exact(&mut head).map_err(read)?;
+    file.seek(SeekFrom::End(-4)).map_err(read)?;
+    file.read_exact(&mut tail).map_err(read)?;
+    file.seek(SeekFrom::Start(0)).map_err(read)?;
+    match (&head, &tail) {
+        (b"PAR1", b"PAR1") => Ok(()),
+        (b"PARE", _) | (_, b"PARE") => {
+            wrong("the Parquet file is encrypted, which is not supported; decrypt it first")
+        }
+        (b"PAR1", _) => wrong(
+            "the file begins as Parquet but its end is missing; it was cut off, or is still being written",
+        ),
+        _ if head[..2] == [0x1f, 0x8b] => wrong(
+            "it is no Parquet file but a gzip file; unpack it, or say what it holds (--input-format csv.gz or jsonl.gz)",
+        ),
+        _ if head == [0x28, 0xb5, 0x2f, 0xfd] => wrong(
+            "it is no Parquet file but a zstd file; unpack it, or say what it holds (--input-format csv.zst or jsonl.zst)",
+        ),
+        _ if head[0] == b'{' => {
+            wrong("it is no Parquet file; it looks like JSON lines (--input-format jsonl)")
+        }
+        _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
+            wrong("it is no Parquet file; it looks like text (--input-format csv or jsonl)")
+        }
+        _ => wrong("it is no Parquet file: it does not begin and end with PAR1"),
+    }
+}
+
+/// The schema with top-level INT96 timestamps in microseconds, if there are any.
+fn with_wide_int96(metadata: &ArrowReaderMetadata) -> Option<Schema> {
+    let roots = metadata.parquet_schema().root_schema().get_fields();
+    let mut found = false;
+    let fields: Fields = metadata
+        .schema()
+        .fields()
+        .iter()
+        .zip(roots)
+        .map(|(field, root)| -> FieldRef {
+            let int96 = root.is_primitive() && root.get_physical_type() == PhysicalType::INT96;
+            match field.data_type() {
+                ArrowType::Timestamp(TimeUnit::Nanosecond, zone) if int96 => {
+                    found = true;
+                    let micros = ArrowType::Timestamp(TimeUnit::Microsecond, zone.clone());
+                    Arc::new(Field::clone(field).with_data_type(micros))
+                }
+                _ => Arc::clone(field),
+            }
+        })
+        .collect();
+    found.then(|| Schema::new(fields))
+}
+
+/// Refuses codecs that this build cannot unpack, before anything is read.
+fn check_compression(
+    path: &Path,
+    metadata: &ParquetMetaData,
+    columns: &[usize],
+) -> Result<(), BatchError> {
+    let schema = metadata.file_metadata().schema_descr();
+    let mut first_row = 0;
+    for (row_group, group) in metadata.row_groups().iter().enumerate() {
+        for (leaf, column) in group.columns().iter().enumerate() {
+            let supported = matches!(
+                column.compression(),
+                Compression::UNCOMPRESSED
+                    | Compression::SNAPPY
+                    | Compression::GZIP(_)
+                    | Compression::LZ4
+                    | Compression::LZ4_RAW
+                    | Compression::ZSTD(_)
+            );
+            if !supported && columns.contains(&schema.get_column_root_idx(leaf)) {
+                return Err(BatchError::RowGroup {
+                    path: path.to_owned(),
+                    row_group,
+                    first_row,
+                    reason: format!(
+                        "column {:?} is compressed with {}, which is not supported; write it again with snappy, zstd, gzip or lz4",
+                        schema.column(leaf).path().string(),
+                        column.compression().to_string().to_lowercase()
+                    ),
+                });
+            }
+        }
+        first_row += rows_of(group);
+    }
+    Ok(())
+}
+
+/// How many rows a batch may have so that it does not grow too large.
+fn batch_rows(metadata: &ParquetMetaData, mask: &ProjectionMask) -> usize {
+    let row_bytes = metadata.row_groups().iter().map(|group| {
+        let bytes: i64 = group
+            .columns()
+            .iter()
+            .enumerate()
+            .filter(|(leaf, _)| mask.leaf_included(*leaf))
+            .map(|(_, column)| {
+                // Where values repeat, this is much more than what is stored.
+                let unpacked = column.unencoded_byte_array_data_bytes().unwrap_or(0);
+                column.uncompressed_size().max(unpacked)
+            })
+            .sum();
+        u64::try_from(bytes).unwrap_or(0) / rows_of(group).max(1)
+    });
+    let largest = row_bytes.max().unwrap_or(0).max(1);
+    usize::try_from(BATCH_BYTES / largest).unwrap_or(PIECE_ROWS).clamp(1, PIECE_ROWS)
+}
+
+struct ParquetSource {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    schema: SchemaRef,
+    /// How many rows each has.
+    row_groups: Vec<u64>,
+    rows_read: u64,
+    size: InputSize,
+}
+
+impl Source for ParquetSource {
+    fn next(&mut self) -> Result<Option<Piece>, BatchError> {
+        let reader = &mut self.reader;
+        let batch = match guarded(|| reader.next().transpose()) {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return self.finished(),
+            Err(reason) => return Err(self.damaged(reason)),
+        };
+        // The reader's own schema has lost the metadata of a hinted one.
+        let batch = batch
+            .with_schema(Arc::clone(&self.schema))
+            .map_err(|error| self.damaged(error.to_string()))?;
+        let first_row = self.rows_read;
+        self.rows_read += batch.num_rows() as u64;
+        let share = self.rows_read as f64 / self.size.rows.unwrap_or(0).max(1) as f64;
+        let bytes_read = (self.size.bytes.unwrap_or(0) as f64 * share) as u64;
+        let rows = batch.num_rows();
+        Ok(Some(Piece { first_row, rows, content: Content::Batch(batch), bytes_read }))
+    }
+}
+
+impl ParquetSource {
+    fn finished(&self) -> Result<Option<Piece>, BatchError> {
+        match self.size.rows {
+            Some(rows) if rows != self.rows_read => Err(self.damaged(format!(
+                "the file says that it has {rows} rows, and {} were found",
+                self.rows_read
+            ))),
+            _ => Ok(None),
+        }
+    }
+
+    fn damaged(&self, reason: String) -> BatchError {
+        let mut first_row = 0;
+        let mut row_group = 0;
+        while let Some(rows) = self.row_groups.get(row_group)
+            && first_row + rows <= self.rows_read
+            && row_group + 1 < self.row_groups.len()
+        {
+            first_row += rows;
+            row_group += 1;
+        }
+        let path = self.path.clone();
+        let reason = format!("it cannot be read, the file is damaged: {reason}");
+        BatchError::RowGroup { path, row_group, first_row, reason }
+    }
+}
+
+/// Runs the Parquet reader, which panics on some damaged files.
+fn guarded<T, E: std::fmt::Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic_message(panic.as_ref())),
+    }
+}
+
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    message.or_else(|| panic.downcast_ref().copied()).unwrap_or("it panicked").to_owned()
+}
+
+struct ParquetDecoder {
+    /// Where the kept columns are among those that are read.
+    kept_at: Vec<usize>,
+    kept: SchemaRef,
+}
+
+impl Decode for ParquetDecoder {
+    fn decode(&self, piece: Content) -> Result<Decoded, BatchError> {
+        let Content::Batch(columns) = piece else { unreachable!("a Parquet source gives batches") };
+        let kept = self.kept_at.iter().map(|at| Arc::clone(columns.column(*at))).collect();
+        let options =
+            arrow::array::RecordBatchOptions::new().with_row_count(Some(columns.num_rows()));
+        let kept = RecordBatch::try_new_with_options(Arc::clone(&self.kept), kept, &options)
+            .expect("the columns are of the schema they were taken from");
+        Ok(Decoded { columns, kept: Kept::Columns(kept) })
+    }
+}

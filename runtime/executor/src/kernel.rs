@@ -1,0 +1,69 @@
+use arrow::array::RecordBatch;
+use unskew_definition::TransformSignature;
+use unskew_host::{CallError, CompiledModule, Outcome};
+
+use crate::arguments::{listed, similar};
+use crate::error::ArgumentError;
+
+/// What computes a transform: a module in the sandbox, or a native function
+/// where tests and measurements want one beside it.
+pub trait TransformKernel: Send + Sync {
+    /// Its name, inputs and outputs.
+    fn signature(&self) -> &TransformSignature;
+
+    /// Takes one column for each input, of exactly its type, with nulls
+    /// anywhere; gives one column for each output, of exactly its type, null
+    /// where a row failed, and the failed rows in ascending order.
+    ///
+    /// Above `max_errors` failed rows it may stop with
+    /// [`CallError::TooManyErrors`].
+    fn transform(
+        &self,
+        arguments: &RecordBatch,
+        max_errors: Option<u64>,
+    ) -> Result<Outcome, CallError>;
+}
+
+/// A transform of a compiled module.
+#[derive(Clone)]
+pub struct ModuleTransform {
+    module: CompiledModule,
+    index: usize,
+    signature: TransformSignature,
+}
+
+impl ModuleTransform {
+    /// The transform called `name`.
+    pub fn find(module: &CompiledModule, name: &str) -> Result<Self, ArgumentError> {
+        let manifest = module.manifest();
+        let (index, signature) = manifest.transform(name).ok_or_else(|| {
+            let names = || manifest.transforms.iter().map(|transform| transform.name.as_str());
+            let is_aggregate = manifest.aggregate(name).is_some();
+            ArgumentError::UnknownTransform {
+                module: manifest.name.to_string(),
+                transform: name.to_owned(),
+                known: listed(names()),
+                hint: match similar(name, names()) {
+                    _ if is_aggregate => format!("; {name} is an aggregate"),
+                    Some(similar) => format!("; did you mean {similar:?}?"),
+                    None => String::new(),
+                },
+            }
+        })?;
+        Ok(Self { module: module.clone(), index, signature: signature.clone() })
+    }
+}
+
+impl TransformKernel for ModuleTransform {
+    fn signature(&self) -> &TransformSignature {
+        &self.signature
+    }
+
+    fn transform(
+        &self,
+        arguments: &RecordBatch,
+        max_errors: Option<u64>,
+    ) -> Result<Outcome, CallError> {
+        self.module.transform(self.index, arguments, max_errors)
+    }
+}

@@ -1,0 +1,127 @@
+use std::fmt;
+use std::str::FromStr;
+
+use arrow::array::{ArrayRef, BooleanArray, Scalar};
+use arrow::compute::kernels::zip::zip;
+use arrow::error::ArrowError;
+use serde::{Deserialize, Serialize};
+use unskew_definition::TransformSignature;
+use unskew_host::RowError;
+
+use crate::arguments::listed;
+use crate::error::PolicyError;
+use crate::text::ColumnBuilder;
+
+/// What becomes of a row that failed (DESIGN, section 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// It stays; its outputs are null.
+    #[default]
+    Null,
+    /// The work stops.
+    Fail,
+    /// It stays; its outputs are their defaults, or null where they have none.
+    Default,
+}
+
+impl OnError {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Fail => "fail",
+            Self::Default => "default",
+        }
+    }
+}
+
+impl fmt::Display for OnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text is no [`OnError`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not what can become of a failed row: null, fail or default")]
+pub struct ParseOnErrorError(String);
+
+impl FromStr for OnError {
+    type Err = ParseOnErrorError;
+    fn from_str(text: &str) -> Result<Self, ParseOnErrorError> {
+        [Self::Null, Self::Fail, Self::Default]
+            .into_iter()
+            .find(|on_error| on_error.name() == text)
+            .ok_or_else(|| ParseOnErrorError(text.to_owned()))
+    }
+}
+
+/// An [`OnError`] with the defaults of one transform's outputs.
+#[derive(Clone, Debug, Default)]
+pub struct ErrorPolicy {
+    on_error: OnError,
+    /// One for each output, where it has any.
+    defaults: Vec<Option<Scalar<ArrayRef>>>,
+}
+
+impl ErrorPolicy {
+    /// Takes pairs of an output and the text of its default (as in
+    /// [`crate::text`]; lists and structs in JSON).
+    pub fn new(
+        on_error: OnError,
+        defaults: &[(String, String)],
+        signature: &TransformSignature,
+    ) -> Result<Self, PolicyError> {
+        if on_error != OnError::Default && !defaults.is_empty() {
+            return Err(PolicyError::UnusedDefault { policy: on_error.name() });
+        }
+        if on_error == OnError::Default && defaults.is_empty() {
+            return Err(PolicyError::NoDefault);
+        }
+        let outputs = &signature.outputs;
+        let mut parsed: Vec<Option<Scalar<ArrayRef>>> = vec![None; outputs.len()];
+        for (name, text) in defaults {
+            let Some(at) = outputs.iter().position(|output| output.name.as_str() == name) else {
+                return Err(PolicyError::UnknownOutput {
+                    transform: signature.name.to_string(),
+                    output: name.clone(),
+                    known: listed(outputs.iter().map(|output| output.name.as_str())),
+                });
+            };
+            let output = || name.clone();
+            if parsed[at].is_some() {
+                return Err(PolicyError::DefaultTwice { output: output() });
+            }
+            let mut value = ColumnBuilder::new(&outputs[at].data_type, 1);
+            value
+                .push_text(text)
+                .map_err(|source| PolicyError::WrongDefault { output: output(), source })?;
+            parsed[at] = Some(Scalar::new(value.finish()));
+        }
+        Ok(Self { on_error, defaults: parsed })
+    }
+
+    /// What becomes of a failed row.
+    pub fn on_error(&self) -> OnError {
+        self.on_error
+    }
+
+    /// Puts the defaults where rows failed.
+    pub(crate) fn fill(
+        &self,
+        columns: &mut [ArrayRef],
+        errors: &[RowError],
+    ) -> Result<(), ArrowError> {
+        if self.on_error != OnError::Default || errors.is_empty() {
+            return Ok(());
+        }
+        for (column, default) in columns.iter_mut().zip(&self.defaults) {
+            if let Some(default) = default {
+                let mut failed = vec![false; column.len()];
+                errors.iter().for_each(|error| failed[error.row] = true);
+                *column = zip(&BooleanArray::from(failed), default, column)?;
+            }
+        }
+        Ok(())
+    }
+}
