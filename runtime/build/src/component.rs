@@ -72,17 +72,19 @@ fn check_core(core: &[u8], dir: &Path) -> Result<(), BuildError> {
 }
 
 /// Appends what the component was built from, as a custom section.
-pub(crate) fn record_source_digest(
-    component: &[u8],
-    digest: SourceDigest,
-) -> Result<Vec<u8>, BuildError> {
-    let mut bytes = component.to_vec();
-    let text = digest.to_string();
-    let section = CustomSection { name: SOURCE_SECTION.into(), data: text.as_bytes().into() };
+pub(crate) fn record_source_digest(component: &[u8], digest: SourceDigest) -> Vec<u8> {
+    append_section(component, SOURCE_SECTION, &digest.to_string())
+}
+
+/// Appends a custom section of text to a component: how a build records what
+/// the host is to read when it loads the module, such as its NaN policy.
+pub fn append_section(component: &[u8], name: &str, text: &str) -> Vec<u8> {
+    let section = CustomSection { name: name.into(), data: text.as_bytes().into() };
     let mut recorded = Component::new();
     recorded.section(&section);
+    let mut bytes = component.to_vec();
     bytes.extend_from_slice(&recorded.finish()[Component::HEADER.len()..]);
-    Ok(bytes)
+    bytes
 }
 
 /// What a component says it was built from; `None` if it does not say, or is

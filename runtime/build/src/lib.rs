@@ -16,7 +16,7 @@ mod rust_toolchain;
 mod sdk;
 mod source;
 
-pub use component::{WIT, read_source_digest};
+pub use component::{WIT, append_section, read_source_digest};
 pub use error::BuildError;
 pub use language::Language;
 pub use sdk::unpack_sdk;
@@ -63,7 +63,7 @@ pub fn build(dir: &Path, options: &BuildOptions) -> Result<Built, BuildError> {
         // what is recorded must be what was built.
         let after = source::digest(&dir, language)?;
         if after == before {
-            let component = component::record_source_digest(&component, after)?;
+            let component = component::record_source_digest(&component, after);
             return Ok(Built { component, language, source_digest: after });
         }
         before = after;

@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Serialize;
 use unskew_host::CompiledModule;
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::failure::UserError;
+use crate::gate;
 use crate::interrupt::Interrupt;
 use crate::module_report::ModuleReport;
 use crate::project::Project;
@@ -22,8 +23,9 @@ Examples:
 
 /// Build a project into a module
 ///
-/// Finds the language, runs its toolchain, and loads the result in the sandbox
-/// once to check it. Where the source is what an existing module was built
+/// Finds the language, runs its toolchain, and evaluates every transform in the
+/// sandbox on generated rows: one whose results depend on other rows or on
+/// earlier calls is refused, with a row that shows it. Where the source is what an existing module was built
 /// from, nothing is done.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
@@ -84,7 +86,8 @@ pub(crate) fn build(
     }
     announce(project, context);
     let component = unskew_build::build(&project.dir, &context.build_options())?.component;
-    let module = context::load(context.host()?, &component, &project.dir)?;
+    let (component, module) = gate::settle_nan_policy(component, &project.dir, context)?;
+    gate::check(&module, &project.dir, context)?;
     write_whole(&path, &component, &context.interrupt)?;
     Ok(ProjectModule { path, component, module, up_to_date: false })
 }

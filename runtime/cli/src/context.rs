@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use unskew_build::BuildOptions;
-use unskew_host::{CompiledModule, Host, HostConfig, HostError, Isolation, Limits, LoadError};
+use unskew_host::{
+    CompiledModule, Host, HostConfig, HostError, Isolation, Limits, LoadError, NanPolicy,
+};
 
 use crate::arguments::GlobalOptions;
 use crate::failure::UserError;
@@ -25,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) interrupt: Interrupt,
     host: OnceCell<Host>,
     fresh_host: OnceCell<Host>,
+    boundary_host: OnceCell<Host>,
+    strict_host: OnceCell<Host>,
 }
 
 impl Context {
@@ -39,29 +43,41 @@ impl Context {
             interrupt,
             host: OnceCell::new(),
             fresh_host: OnceCell::new(),
+            boundary_host: OnceCell::new(),
+            strict_host: OnceCell::new(),
         })
     }
 
     /// The sandbox, made at its first use.
     pub(crate) fn host(&self) -> anyhow::Result<&Host> {
-        self.host_of(&self.host, Isolation::Reuse)
+        self.host_of(&self.host, Isolation::Reuse, None)
     }
 
     /// A sandbox that gives every call an instance of its own.
     pub(crate) fn fresh_host(&self) -> anyhow::Result<&Host> {
-        self.host_of(&self.fresh_host, Isolation::Fresh)
+        self.host_of(&self.fresh_host, Isolation::Fresh, None)
+    }
+
+    /// A sandbox of one NaN policy, whatever modules record.
+    pub(crate) fn host_of_nan(&self, nan: NanPolicy) -> anyhow::Result<&Host> {
+        let cell = match nan {
+            NanPolicy::Boundary => &self.boundary_host,
+            NanPolicy::Strict => &self.strict_host,
+        };
+        self.host_of(cell, Isolation::Reuse, Some(nan))
     }
 
     fn host_of<'a>(
         &self,
         cell: &'a OnceCell<Host>,
         isolation: Isolation,
+        nan: Option<NanPolicy>,
     ) -> anyhow::Result<&'a Host> {
         if let Some(host) = cell.get() {
             return Ok(host);
         }
-        let cache_dir = Some(self.cache_dir.join("native"));
-        let host = Host::new(HostConfig { cache_dir, isolation, ..HostConfig::default() })
+        let cache_dir = Some(self.cache_dir.clone());
+        let host = Host::new(HostConfig { cache_dir, isolation, nan, ..HostConfig::default() })
             .map_err(|error| match &error {
                 HostError::Cache { .. } => UserError::new(error.to_string())
                     .at(self.cache_dir.display().to_string())

@@ -12,6 +12,7 @@ mod completions;
 mod context;
 mod dev;
 mod failure;
+mod gate;
 mod inspect;
 mod interrupt;
 mod logging;

@@ -7,6 +7,7 @@ use crate::build;
 use crate::cases::{self, CasesReport, Sandboxes};
 use crate::context::{self, Context};
 use crate::failure::{Failed, UserError};
+use crate::gate;
 use crate::project::Project;
 use crate::terminal;
 
@@ -63,6 +64,7 @@ pub(crate) fn run(arguments: &TestArguments, context: &Context) -> anyhow::Resul
         })?;
         let component = context::read_module(target)?;
         let used = context::load(context.host()?, &component, target)?;
+        gate::check(&used, target, context)?;
         let fresh = context::load(context.fresh_host()?, &component, target)?;
         cases::run(cases, target, &Sandboxes { fresh, used })?
     } else {
@@ -83,6 +85,10 @@ pub(crate) fn test_project(
     // Before the build, which takes longer.
     cases::check_readable(&cases)?;
     let built = build::build(&project, None, false, context)?;
+    if built.up_to_date {
+        // A build holds the module to purity itself; this file may be anybody's.
+        gate::check(&built.module, &built.path, context)?;
+    }
     let fresh = context::load(context.fresh_host()?, &built.component, &built.path)?;
     cases::run(&cases, &built.path, &Sandboxes { fresh, used: built.module })
 }

@@ -1,0 +1,133 @@
+//! The purity gate as commands use it: what `build` decides before it writes a
+//! module, and what `test` and `inspect --check` find out about one.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+use unskew_gate::{Counterexample, GateError, PurityGate, Ways};
+use unskew_host::{CallError, CompiledModule, NAN_SECTION, NanPolicy};
+
+use crate::context::{self, Context};
+use crate::failure::UserError;
+
+/// A module of which no transform was found to be impure.
+#[derive(Debug, Serialize)]
+pub(crate) struct GateReport {
+    /// Each transform, and how thoroughly it was compared.
+    transforms: Vec<CheckedTransform>,
+    nan: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckedTransform {
+    transform: String,
+    #[serde(flatten)]
+    ways: Ways,
+}
+
+/// Modules above this size take long to instantiate, so that fewer of their
+/// rows are evaluated alone in a fresh instance.
+const SMALL_MODULE_BYTES: usize = 2 << 20;
+
+/// Holds every transform of `module` to purity. The error shows for each that
+/// is not pure the row that refutes it.
+pub(crate) fn check(
+    module: &CompiledModule,
+    path: &Path,
+    context: &Context,
+) -> anyhow::Result<GateReport> {
+    let gate = gate_for(module);
+    let mut transforms = Vec::new();
+    let mut impure = Vec::new();
+    for (index, signature) in module.manifest().transforms.iter().enumerate() {
+        context.interrupt.check()?;
+        match gate.check(module, index).map_err(|error| unchecked(error, path))? {
+            Ok(ways) => {
+                transforms.push(CheckedTransform { transform: signature.name.to_string(), ways });
+            }
+            Err(counterexample) => impure.push(counterexample),
+        }
+    }
+    if !impure.is_empty() {
+        return Err(refusal(&impure, path).into());
+    }
+    Ok(GateReport { transforms, nan: module.nan_policy().as_str() })
+}
+
+/// Decides whether the module looks at the bits of NaNs that it made. Gives the
+/// component that says so, and the module compiled accordingly.
+pub(crate) fn settle_nan_policy(
+    component: Vec<u8>,
+    path: &Path,
+    context: &Context,
+) -> anyhow::Result<(Vec<u8>, CompiledModule)> {
+    let module = context::load(context.host()?, &component, path)?;
+    if module.manifest().transforms.is_empty() {
+        return Ok((component, module));
+    }
+    let boundary = context::load(context.host_of_nan(NanPolicy::Boundary)?, &component, path)?;
+    let strict = context::load(context.host_of_nan(NanPolicy::Strict)?, &component, path)?;
+    let policy =
+        gate_for(&module).nan_policy(&boundary, &strict).map_err(|error| unchecked(error, path))?;
+    if policy == module.nan_policy() {
+        return Ok((component, module));
+    }
+    if !context.quiet && !context.json {
+        // Where stderr is gone nobody waits for this.
+        let _ = writeln!(
+            anstream::stderr(),
+            "its results depend on the bits of NaNs: it is compiled with nan: {}",
+            policy.as_str()
+        );
+    }
+    let component = unskew_build::append_section(&component, NAN_SECTION, policy.as_str());
+    let module = context::load(context.host()?, &component, path)?;
+    Ok((component, module))
+}
+
+fn gate_for(module: &CompiledModule) -> PurityGate {
+    let gate = PurityGate::default();
+    match module.component_bytes() {
+        0..=SMALL_MODULE_BYTES => PurityGate { alone: gate.rows, ..gate },
+        _ => gate,
+    }
+}
+
+fn refusal(impure: &[Counterexample], path: &Path) -> UserError {
+    let shown: Vec<String> = impure.iter().map(Counterexample::to_string).collect();
+    UserError::new(shown.join("\n")).at(path.display().to_string()).help(
+        "a row must yield the same whatever was evaluated before it and beside it: leave out \
+         global variables, caches, object identities and anything computed over the whole batch",
+    )
+}
+
+fn unchecked(error: GateError, path: &Path) -> anyhow::Error {
+    match error {
+        GateError::Call(CallError::DeadlineExceeded { .. }) => {
+            UserError::new(format!("the purity gate gave up: {error}"))
+                .at(path.display().to_string())
+                .help(
+                    "make the transform cheaper, or try again on a machine that is not overloaded",
+                )
+                .into()
+        }
+        _ => anyhow::Error::new(error)
+            .context(format!("the purity gate could not check {}", path.display())),
+    }
+}
+
+impl GateReport {
+    /// The report for people, a line for each transform.
+    pub(crate) fn to_text(&self) -> String {
+        let Self { transforms, nan } = self;
+        let mut text = String::new();
+        for CheckedTransform { transform, ways: Ways { ways, rows } } in transforms {
+            text += &format!("transform {transform}: pure on {rows} rows in {ways} ways\n");
+        }
+        if *nan == NanPolicy::Strict.as_str() {
+            text += "nan: strict (its results depend on the bits of NaNs)\n";
+        }
+        text
+    }
+}
