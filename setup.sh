@@ -188,9 +188,9 @@ setup_guest_rust() {
 
 # --- Python ----------------------------------------------------------------
 
-readonly least_python=3.10
+readonly least_python=3.11
 
-usable_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+usable_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 setup_venv() {
     if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; then return; fi
