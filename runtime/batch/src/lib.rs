@@ -50,6 +50,7 @@ mod write_text;
 pub use error::BatchError;
 pub use format::{FileFormat, Packing, ParseFormatError};
 pub use job::{Job, ParquetCompression, ParseCompressionError};
+pub use output_file::report_file_size_limit;
 pub use run::run;
 pub use statistics::{Number, OutputStatistics};
 pub use summary::{Progress, Summary};

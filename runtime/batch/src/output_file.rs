@@ -29,6 +29,18 @@ pub(crate) struct WriteFailure {
     first: Arc<Mutex<Option<io::Error>>>,
 }
 
+/// Makes a file that grows past the limit of `ulimit -f` an error of the write,
+/// as a full disk is; by default the system ends the process there, which then
+/// has no chance to remove what it began. For programs to call at their start.
+pub fn report_file_size_limit() {
+    #[cfg(unix)]
+    // SAFETY: ignoring a signal installs no handler, and this program has none
+    // for this one.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 impl WriteFailure {
     /// The error for a failure to write: what the system said, where it said
     /// anything, else `otherwise`.
