@@ -229,7 +229,7 @@ fn read_artifact(
             }
             _ => None,
         })
-        .last();
+        .next_back();
     let Some(module) = module else {
         return Err(BuildError::NotAModule {
             dir: dir.to_owned(),

@@ -1,4 +1,103 @@
 //! Write Unskew transforms and aggregates in Rust.
+//!
+//! A *transform* is a plain function of one row; the attribute makes it one of
+//! a module that Unskew runs, sandboxed, in batch, streaming and online jobs.
+//! It stays the function that it was, so `cargo test` tests it as such.
+//!
+//! ```
+//! /// Purchases for each view.
+//! #[unskew::transform]
+//! fn rate(purchases: i64, views: Option<i64>) -> Option<f64> {
+//!     let views = views.filter(|views| *views > 0)?;
+//!     Some(purchases as f64 / views as f64)
+//! }
+//!
+//! unskew::module!(name = "shop", transforms = [rate]);
+//!
+//! # fn main() {
+//! assert_eq!(rate(1, Some(4)), Some(0.25));
+//! # }
+//! ```
+//!
+//! [`module!`] stands once in a crate and lists what is in the module; a
+//! transform or aggregate that it leaves out is a compiler error. `unskew
+//! build` makes the module.
+//!
+//! # Rows
+//! * The arguments are the input columns, by name. An `Option` is passed its
+//!   nulls; for any other argument a null makes the outputs null, without a call.
+//! * The value is the output column, named like the function. An `Option` can
+//!   be null. Several outputs are a tuple with names in the attribute,
+//!   `#[unskew::transform(outputs = ["a", "b"])]`, or a struct with
+//!   [`Outputs`](derive@Outputs).
+//! * An `Err` of a `Result` is an error of that row alone, and so is a panic,
+//!   which takes more time. Integer overflow panics, as it does in tests.
+//! * Columns get other names by `#[unskew(name = "...")]` before an argument or
+//!   field, outputs by `#[unskew::transform(output = "...")]`. Doc comments
+//!   become descriptions.
+//! * A row must depend on its arguments alone: there is no clock, no
+//!   randomness and no I/O, and state that outlives a call is refused when the
+//!   module is checked.
+//!
+//! # Types
+//! | Rust | column |
+//! |---|---|
+//! | `bool`, `i8` to `i64`, `u8` to `u64`, `f32`, `f64` | `bool`, `int8` to `int64`, `uint8` to `uint64`, `float32`, `float64` |
+//! | `&str`, `String`, `Cow<str>` | `utf8` |
+//! | `&[u8]`, `Vec<u8>`, `Cow<[u8]>` | `binary` |
+//! | [`Date`], [`Timestamp`], [`Decimal<P, S>`](Decimal) | `date32`, `timestamp`, `decimal128(P,S)` |
+//! | `Vec<T>`, `Vec<Option<T>>`, `&[T]` of numbers, [`List<T>`](List) | `list<T>`, `list<T?>` |
+//! | [`Uint8List`], `List<u8>` | `list<uint8>` |
+//! | `[f32; N]`, `&[f32; N]`, `Box<[f32; N]>` | `fixed_size_list<float32,N>` |
+//! | a struct with [`Struct`](derive@Struct) | `struct<...>` |
+//!
+//! # Batches
+//! `#[unskew::transform(batch)]` is for a function that takes whole columns,
+//! as [`Column`]s, which are views without a copy, and returns a `Vec` with an
+//! item for each row (a tuple of `Vec`s for several outputs). Rows must not
+//! depend on each other there either.
+//!
+//! # Aggregates
+//! An *aggregate* is a struct, its state, with `update`, `merge`, `finish` and,
+//! where merging can be undone, `subtract`:
+//!
+//! ```
+//! /// Cents for each piece.
+//! #[derive(Default, unskew::State)]
+//! struct MeanPrice {
+//!     cents: i64,
+//!     pieces: i64,
+//! }
+//!
+//! /// Mean price of a piece, in cents.
+//! #[unskew::aggregate]
+//! impl MeanPrice {
+//!     fn update(&mut self, cents: i64, pieces: Option<i64>) {
+//!         self.cents += cents;
+//!         self.pieces += pieces.unwrap_or(1);
+//!     }
+//!
+//!     fn merge(&mut self, other: &Self) {
+//!         self.cents += other.cents;
+//!         self.pieces += other.pieces;
+//!     }
+//!
+//!     fn finish(&self) -> Option<f64> {
+//!         (self.pieces > 0).then(|| self.cents as f64 / self.pieces as f64)
+//!     }
+//! }
+//!
+//! unskew::module!(name = "shop", aggregates = [MeanPrice]);
+//! # fn main() {}
+//! ```
+//!
+//! Its name is that of the struct in snake case (`mean_price`), its inputs
+//! are the arguments of `update`. `Default` is the state of no rows. A state
+//! must be a function of which rows it has taken, not of their order or
+//! grouping: sums of floats are not, so sum integers or decimals.
+//!
+//! `update`, `merge` and `subtract` may return a `Result<(), E>`, and `finish`
+//! one of its value. A row whose `update` fails counts for nothing.
 
 mod aggregate;
 mod buffer;

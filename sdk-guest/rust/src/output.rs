@@ -329,7 +329,7 @@ pub struct BitItems {
 impl BitItems {
     #[inline(always)]
     pub(crate) fn push(&mut self, bit: bool) {
-        if self.count % 8 == 0 {
+        if self.count.is_multiple_of(8) {
             self.bits.push(0_u8);
         }
         let last = self.bits.as_mut_bytes().last_mut().expect("a byte was pushed");

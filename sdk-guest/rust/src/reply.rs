@@ -245,7 +245,7 @@ impl Bits {
 
     /// Where the bits are, and how many of them are 1.
     pub(crate) fn end(mut self, rows: usize) -> (Span, usize) {
-        if rows % 64 != 0 {
+        if !rows.is_multiple_of(64) {
             self.flush(rows);
         }
         (self.span, self.ones)

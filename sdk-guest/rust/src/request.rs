@@ -162,7 +162,7 @@ impl<'a> Request<'a> {
         if count == 0 {
             return &[];
         }
-        if bytes.as_ptr().addr() % align_of::<T>() != 0 {
+        if !bytes.as_ptr().addr().is_multiple_of(align_of::<T>()) {
             malformed("a buffer that is not aligned");
         }
         // SAFETY: length and alignment were compared, and `T` is plain.

@@ -146,7 +146,7 @@ readable! {
     Cow<'a, str>, |bytes| Cow::Borrowed(text(bytes));
     &'a [u8], |bytes| bytes;
     Vec<u8>, |bytes: &[u8]| bytes.to_vec();
-    Cow<'a, [u8]>, |bytes| Cow::Borrowed(bytes);
+    Cow<'a, [u8]>, Cow::Borrowed;
 }
 
 macro_rules! writable {

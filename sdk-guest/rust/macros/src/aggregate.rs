@@ -198,7 +198,7 @@ fn update_inputs(block: &mut ItemImpl) -> Result<Vec<Input>> {
         _ => None,
     });
     match update {
-        Some(update) => function::inputs(&mut update.sig, Form::Row),
+        Some(update) => function::inputs(&mut update.attrs, &mut update.sig, Form::Row),
         None => Ok(Vec::new()),
     }
 }

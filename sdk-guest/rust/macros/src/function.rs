@@ -6,8 +6,9 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Error, FnArg, GenericParam, Lifetime, LifetimeParam, Pat, PatType, Result, ReturnType,
-    Signature, Type, TypeBareFn, TypeImplTrait, TypeReference, TypeTraitObject, visit,
+    Attribute, Error, FnArg, GenericParam, Lifetime, LifetimeParam, Pat, PatType, Result,
+    ReturnType, Signature, Type, TypeBareFn, TypeImplTrait, TypeReference, TypeTraitObject,
+    parse_quote, visit,
 };
 
 use crate::attribute::take_rename;
@@ -71,8 +72,12 @@ pub(crate) fn check_plain(signature: &Signature, what: &str) -> Result<()> {
 }
 
 /// Reads the arguments but `self`, and takes their `#[unskew(...)]`
-/// attributes away.
-pub(crate) fn inputs(signature: &mut Signature, form: Form) -> Result<Vec<Input>> {
+/// attributes away. `attributes` are the function's own.
+pub(crate) fn inputs(
+    attributes: &mut Vec<Attribute>,
+    signature: &mut Signature,
+    form: Form,
+) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for argument in &mut signature.inputs {
         let FnArg::Typed(argument) = argument else { continue };
@@ -94,6 +99,8 @@ pub(crate) fn inputs(signature: &mut Signature, form: Form) -> Result<Vec<Input>
         }
         if let Some(lifetime) = unite_lifetimes(ty, inputs.len()) {
             signature.generics.params.push(GenericParam::Lifetime(LifetimeParam::new(lifetime)));
+            // The name is ours, so it cannot be in what the function returns.
+            attributes.push(parse_quote!(#[allow(unknown_lints, mismatched_lifetime_syntaxes)]));
         }
         inputs.push(Input { name, ty: inferred(ty) });
     }

@@ -10,6 +10,8 @@ mod derive;
 mod function;
 mod module;
 mod name;
+#[cfg(test)]
+mod tests;
 mod transform;
 
 use proc_macro::TokenStream;

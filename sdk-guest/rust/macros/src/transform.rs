@@ -95,7 +95,7 @@ fn parts(attribute: TokenStream, function: &mut ItemFn) -> Result<Parts> {
         _ => Form::Row,
     };
     // Before any return, since it also takes the attributes of arguments away.
-    let inputs = function::inputs(&mut function.sig, form);
+    let inputs = function::inputs(&mut function.attrs, &mut function.sig, form);
     let options = options?;
     function::check_plain(&function.sig, WHAT)?;
     let inputs = inputs?;
