@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
-use unskew_gate::{Counterexample, GateError, PurityGate, Ways};
+use unskew_gate::{GateError, Impurity, PurityGate, Ways};
 use unskew_host::{CallError, CompiledModule, NAN_SECTION, NanPolicy};
 
 use crate::context::{self, Context};
@@ -46,7 +46,7 @@ pub(crate) fn check(
             Ok(ways) => {
                 transforms.push(CheckedTransform { transform: signature.name.to_string(), ways });
             }
-            Err(counterexample) => impure.push(counterexample),
+            Err(impurity) => impure.push(impurity),
         }
     }
     if !impure.is_empty() {
@@ -94,8 +94,8 @@ fn gate_for(module: &CompiledModule) -> PurityGate {
     }
 }
 
-fn refusal(impure: &[Counterexample], path: &Path) -> UserError {
-    let shown: Vec<String> = impure.iter().map(Counterexample::to_string).collect();
+fn refusal(impure: &[Impurity], path: &Path) -> UserError {
+    let shown: Vec<String> = impure.iter().map(Impurity::to_string).collect();
     UserError::new(shown.join("\n")).at(path.display().to_string()).help(
         "a row must yield the same whatever was evaluated before it and beside it: leave out \
          global variables, caches, object identities and anything computed over the whole batch",

@@ -13,5 +13,5 @@
 mod purity;
 mod rows;
 
-pub use purity::{Counterexample, GateError, PurityGate, Ways};
+pub use purity::{Counterexample, GateError, Impurity, PurityGate, Ways};
 pub use rows::{RowGenerator, Taste};

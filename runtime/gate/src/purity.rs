@@ -8,7 +8,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use unskew_definition::TransformSignature;
-use unskew_host::{CallError, CallShape, CompiledModule, Isolation, NanPolicy, Outcome, RowStatus};
+use unskew_host::{
+    CallError, CallShape, CompiledModule, Isolation, NanPolicy, Outcome, RowError, RowStatus,
+};
 
 use crate::rows::{RowGenerator, Taste};
 
@@ -31,6 +33,27 @@ pub struct Ways {
     /// rows generated
     pub rows: usize,
 }
+
+/// Why a transform is not pure, shown on a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Impurity {
+    /// The row yields one thing in one way and another thing in another.
+    Differs(Counterexample),
+    /// The module says itself that the row asked for something ambient.
+    Ambient {
+        /// The transform.
+        transform: String,
+        /// The row: each argument and its value as text.
+        arguments: Vec<(String, String)>,
+        /// What the module said.
+        message: String,
+    },
+}
+
+/// How the message of a row's error begins when the row asked for a clock,
+/// randomness, the identity of an object or the like: see `wit/README.md`.
+const AMBIENT: &str = "AmbientError: ";
 
 /// A row that yields one thing in one way and another thing in another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,14 +84,24 @@ pub enum GateError {
     Compare(#[from] ArrowError),
 }
 
-impl std::fmt::Display for Counterexample {
+impl std::fmt::Display for Impurity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { transform, arguments, one_way, one_result, other_way, other_result } = self;
+        let (transform, arguments) = match self {
+            Self::Differs(Counterexample { transform, arguments, .. })
+            | Self::Ambient { transform, arguments, .. } => (transform, arguments),
+        };
         write!(f, "transform {transform} is not pure: for")?;
         for (i, (name, value)) in arguments.iter().enumerate() {
             write!(f, "{} {name} = {value}", if i == 0 { "" } else { "," })?;
         }
-        write!(f, "\n  {one_way}: {one_result}\n  {other_way}: {other_result}")
+        match self {
+            Self::Differs(Counterexample {
+                one_way, one_result, other_way, other_result, ..
+            }) => {
+                write!(f, "\n  {one_way}: {one_result}\n  {other_way}: {other_result}")
+            }
+            Self::Ambient { message, .. } => write!(f, "\n  {message}"),
+        }
     }
 }
 
@@ -82,12 +115,14 @@ impl Default for PurityGate {
 struct Results {
     columns: Vec<ArrayRef>,
     failures: Vec<Option<RowStatus>>,
+    /// The first row that asked for something ambient, and what it said.
+    ambient: Option<(usize, String)>,
     way: String,
 }
 
 impl PurityGate {
     /// Evaluates the transform at `index` in all ways. `Err` of the inner
-    /// result is the first row found whose results differ.
+    /// result is the first row found that shows it impure.
     ///
     /// # Panics
     ///
@@ -96,7 +131,7 @@ impl PurityGate {
         &self,
         module: &CompiledModule,
         index: usize,
-    ) -> Result<Result<Ways, Counterexample>, GateError> {
+    ) -> Result<Result<Ways, Impurity>, GateError> {
         let signature = &module.manifest().transforms[index];
         let batch = RowGenerator::new(self.seed, Taste::Edges).batch(&signature.inputs, self.rows);
         let rows = batch.num_rows();
@@ -114,6 +149,13 @@ impl PurityGate {
         let doubled: Vec<u32> = in_order.iter().flat_map(|&row| [row, row]).collect();
 
         let whole = evaluation.run(&in_order, rows, fresh, "all rows in one call")?;
+        if let Some((row, message)) = &whole.ambient {
+            return Ok(Err(Impurity::Ambient {
+                transform: signature.name.to_string(),
+                arguments: evaluation.arguments(*row)?,
+                message: message.clone(),
+            }));
+        }
         let alone = &in_order[..rows.min(self.alone)];
         let ways: [(&[u32], usize, Isolation, &str); 7] = [
             (alone, 1, fresh, "alone in a fresh instance"),
@@ -127,7 +169,8 @@ impl PurityGate {
         for (order, rows_per_call, isolation, way) in ways {
             let results = evaluation.run(order, rows_per_call, isolation, way)?;
             if let Some(row) = first_difference(order, &whole, &results)? {
-                return Ok(Err(evaluation.counterexample(order, row, &whole, &results)?));
+                let shown = evaluation.counterexample(order, row, &whole, &results)?;
+                return Ok(Err(Impurity::Differs(shown)));
             }
         }
         Ok(Ok(Ways { ways: ways.len() + 1, rows }))
@@ -184,10 +227,24 @@ impl Evaluation<'_> {
         let Outcome { columns, errors, .. } =
             self.module.transform_in_shape(self.index, &batch, None, shape)?;
         let mut failures = vec![None; batch.num_rows()];
-        for error in errors {
+        for error in &errors {
             failures[error.row] = Some(error.status);
         }
-        Ok(Results { columns, failures, way: way.to_owned() })
+        let is_ambient = |error: &RowError| {
+            error.status == RowStatus::Failed && error.message.starts_with(AMBIENT)
+        };
+        let ambient = errors.into_iter().find(is_ambient).map(|error| (error.row, error.message));
+        Ok(Results { columns, failures, ambient, way: way.to_owned() })
+    }
+
+    fn signature(&self) -> &TransformSignature {
+        &self.module.manifest().transforms[self.index]
+    }
+
+    /// A row's arguments as text.
+    fn arguments(&self, row: usize) -> Result<Vec<(String, String)>, GateError> {
+        let arguments = self.signature().inputs.iter().zip(self.batch.columns());
+        arguments.map(|(input, column)| Ok((input.name.to_string(), text(column, row)?))).collect()
     }
 
     fn counterexample(
@@ -198,12 +255,7 @@ impl Evaluation<'_> {
         other: &Results,
     ) -> Result<Counterexample, GateError> {
         let row = order[at] as usize;
-        let TransformSignature { name, inputs, outputs, .. } =
-            &self.module.manifest().transforms[self.index];
-        let arguments = inputs.iter().zip(self.batch.columns());
-        let arguments = arguments
-            .map(|(input, column)| Ok((input.name.to_string(), text(column, row)?)))
-            .collect::<Result<_, GateError>>()?;
+        let TransformSignature { name, outputs, .. } = self.signature();
         let result = |results: &Results, row: usize| -> Result<String, GateError> {
             if let Some(status) = results.failures[row] {
                 return Ok(format!("an error ({status})"));
@@ -221,7 +273,7 @@ impl Evaluation<'_> {
         }
         Ok(Counterexample {
             transform: name.to_string(),
-            arguments,
+            arguments: self.arguments(row)?,
             one_way: whole.way.clone(),
             one_result,
             other_way: other.way.clone(),

@@ -1,4 +1,5 @@
-"""What a module does not have: a clock, randomness, files, an environment, threads, sockets.
+"""What a module does not have: a clock, randomness, files, an environment, threads, sockets,
+and no identity of objects.
 
 Whatever of these is asked for raises `AmbientError`, so that a row fails with
 a reason. Where some way round is left, the component itself has nothing
@@ -11,6 +12,7 @@ stands still; the user's own code may read the files of the project.
 import builtins
 import gc
 import io
+import numbers
 import os
 import random
 import sys
@@ -84,6 +86,7 @@ def close(project: str) -> None:
     _close_randomness()
     _close_files()
     _close_the_rest()
+    _close_identities()
 
 
 def end_of_import() -> None:
@@ -198,6 +201,31 @@ def _close_the_rest() -> None:
     for name in ("start_new_thread", "start_new", "start_joinable_thread"):
         if hasattr(thread, name):
             setattr(thread, name, _never("starting a thread", no_threads))
+
+
+def _close_identities() -> None:
+    """Where an object lies, and what its hash makes of that or of the build's seed."""
+    real_id, real_hash = builtins.id, builtins.hash
+
+    def identity(value: object, /) -> int:
+        if not _importing and _caller_is_users():
+            raise _refused("id()", "where an object lies differs from instance to instance")
+        return real_id(value)
+
+    def seedless(value: object) -> bool:
+        if isinstance(value, (tuple, frozenset)):
+            return all(seedless(item) for item in value)
+        # A NaN's hash is its address.
+        return isinstance(value, numbers.Number) and value == value
+
+    def hashed(value: object, /) -> int:
+        if not _importing and _caller_is_users() and not seedless(value):
+            what = f"hash() of a {type(value).__name__}"
+            instead = "it may differ from build to build; use zlib.crc32 or hashlib on its bytes"
+            raise _refused(what, instead)
+        return real_hash(value)
+
+    builtins.id, builtins.hash = identity, hashed
 
 
 def _close_what_was_imported() -> None:
