@@ -1,6 +1,7 @@
 """The decorator `@aggregate`."""
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, get_origin, overload
@@ -100,6 +101,9 @@ def aggregate(cls: Any = None, /, *, name: str | None = None, output: str | None
     * `finish(self) -> float | None`: the value,
     * optionally `subtract(self, other)`: the inverse of `merge`.
 
+    Its name is that of the class in lower case, with underscores, unless
+    `name` gives another; `output` names its value.
+
     Its state is the attributes that it declares (`total: float`), or what its
     own `to_bytes(self)` and `from_bytes(cls, data)` make. Equal inputs in any
     order and partition must give equal states: add floats with
@@ -117,7 +121,7 @@ def aggregate(cls: Any = None, /, *, name: str | None = None, output: str | None
 def _definition(
     cls: Any, name: str | None, output: str | None, local_names: dict[str, Any]
 ) -> Aggregate:
-    shown_name = name or getattr(cls, "__name__", type(cls).__name__)
+    shown_name = name or _snake_case(getattr(cls, "__name__", type(cls).__name__))
     if not isinstance(cls, type):
         raise DefinitionError(
             f"aggregate {shown_name}: {type(cls).__name__} is no class; decorate a class "
@@ -155,6 +159,11 @@ def _definition(
         hasattr(cls, "subtract"),
         _state_form(cls, what, local_names),
     )
+
+
+def _snake_case(name: str) -> str:
+    """`WeightedMean` as `weighted_mean`: columns are named like functions."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _place(cls: type) -> str:

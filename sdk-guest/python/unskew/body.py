@@ -12,6 +12,8 @@ ERROR_SECTION_SLOTS = 6
 
 _HEADER = Struct("<4sIII")
 _PADDING = [bytes(n) for n in range(16)]
+# The one offset that no messages have, and its padding.
+_NO_ERRORS = bytes(16)
 # The bits of each byte, least significant first, as eight bytes of 0 or 1.
 _BITS = [bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 _TO_DIGITS = bytes([48, *[49] * 255])
@@ -61,15 +63,14 @@ class Writer:
     def node(self, rows: int, valid: bytes | None) -> None:
         """Begins a column; `valid` has a byte of 0 or 1 for each row, None means no nulls."""
         if valid is None:
-            self.entries += (rows, 0)
-            self.buffer(b"")
+            self.entries += (rows, 0, self.at, 0)
         else:
             self.entries += (rows, valid.count(0))
             self.buffer(pack_bits(valid))
 
     def buffer(self, data: bytes | array) -> None:
         """Adds one buffer."""
-        size = len(data) if type(data) is bytes else memoryview(data).nbytes
+        size = len(data) if type(data) is bytes else len(data) * data.itemsize  # type: ignore[union-attr]
         self.entries += (self.at, size)
         self.parts.append(data)
         if padding := -size & 15:
@@ -78,11 +79,16 @@ class Writer:
 
     def finish(self, rows: int, errors: dict[int, str]) -> bytes:
         """The whole reply."""
-        failed = sorted(errors)
-        messages = [as_utf8(errors[row]) for row in failed]
-        self.buffer(array("I", failed))
-        self.buffer(offsets(map(len, messages)))
-        self.buffer(b"".join(messages))
+        if errors:
+            failed = sorted(errors)
+            messages = [as_utf8(errors[row]) for row in failed]
+            self.buffer(array("I", failed))
+            self.buffer(offsets(map(len, messages)))
+            self.buffer(b"".join(messages))
+        else:
+            self.entries += (self.at, 0, self.at, 4, self.at + 16, 0)
+            self.parts.append(_NO_ERRORS)
+            self.at += 16
         head = self.layout.table.pack(MAGIC, rows, 0, self.at, *self.entries)
         return b"".join((head, _PADDING[-len(head) & 15], *self.parts))
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from os.path import dirname
 from types import TracebackType
 
@@ -38,6 +39,7 @@ def set_roots(project: list[str], foreign: list[str]) -> None:
     global _project_roots, _foreign_roots
     _project_roots = tuple(root.rstrip("/") + "/" for root in project)
     _foreign_roots += tuple(root.rstrip("/") + "/" for root in foreign)
+    is_users.cache_clear()
 
 
 def shown_file(path: str) -> str:
@@ -48,6 +50,7 @@ def shown_file(path: str) -> str:
     return path if _project_roots else path.rsplit("/", 1)[-1]
 
 
+@cache
 def is_users(path: str) -> bool:
     """Whether a file holds the user's code, not the SDK's, a dependency's or Python's."""
     return not (
@@ -56,13 +59,15 @@ def is_users(path: str) -> bool:
 
 
 def _where(traceback: TracebackType | None) -> str:
-    place = ""
+    last = None
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if is_users(code.co_filename):
-            place = f" ({shown_file(code.co_filename)}:{traceback.tb_lineno} in {code.co_name})"
+        if is_users(traceback.tb_frame.f_code.co_filename):
+            last = traceback
         traceback = traceback.tb_next
-    return place
+    if last is None:
+        return ""
+    code = last.tb_frame.f_code
+    return f" ({shown_file(code.co_filename)}:{last.tb_lineno} in {code.co_name})"
 
 
 def describe(error: BaseException) -> str:
@@ -79,7 +84,8 @@ def describe(error: BaseException) -> str:
         raise
     except BaseException as inner:  # a __str__ that raises must not hide the error
         text = f"<its text cannot be shown: {type(inner).__name__}>"
-    text = _ADDRESS.sub("", text)
+    if " at 0x" in text:
+        text = _ADDRESS.sub("", text)
     if len(text) > _MAX_TEXT:
         text = text[:_MAX_TEXT] + f"... ({len(text)} characters)"
     name = type(error).__name__

@@ -1,16 +1,13 @@
 """What all codecs share: nulls, and values that do not convert."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from itertools import compress
-from types import NoneType
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import is_not
 from typing import Any
 
 from ..body import Writer, unpack_bits
 from ..failure import WrongValue, shown
-
-_NOT = bytes([1, *[0] * 255])
-
 
 class Unfit(Exception):
     """`Codec.put` met a value that it does not take as it is; `Codec.clean` tells more."""
@@ -72,13 +69,13 @@ class Codec(ABC):
 
     def put(self, values: Sequence[Any], writer: Writer, nullable: bool) -> None:
         """Writes a column of values, of which None is a null."""
-        valid = None
-        if has_none(values):
-            if not nullable:
-                raise Unfit
-            valid = validity(values)
-            blank = self.blank
-            values = [blank if value is None else value for value in values]
+        valid: bytes | None = validity(values)
+        if 0 not in valid:  # type: ignore[operator]
+            valid = None
+        elif not nullable:
+            raise Unfit
+        else:
+            values = filled(values, valid, self.blank)  # type: ignore[arg-type]
         writer.node(len(values), valid)
         self.put_values(values, writer)
 
@@ -98,20 +95,30 @@ def row_validity(body: memoryview, table: tuple[int, ...], at: int) -> bytes:
     return unpack_bits(buffer(body, table, at + 2), table[at])
 
 
-def null_rows(body: memoryview, table: tuple[int, ...], at: int) -> Iterable[int]:
+def null_rows(body: memoryview, table: tuple[int, ...], at: int) -> Iterator[int]:
     """The rows of the column that are null."""
-    valid = row_validity(body, table, at)
-    return compress(range(len(valid)), valid.translate(_NOT))
+    return zeros(row_validity(body, table, at))
 
 
-def has_none(values: Iterable[Any]) -> bool:
-    """Whether a value is None, without asking a user's `__eq__`."""
-    return NoneType in set(map(type, values))
+def zeros(valid: bytes) -> Iterator[int]:
+    """Where a 0 stands."""
+    at = valid.find(0)
+    while at >= 0:
+        yield at
+        at = valid.find(0, at + 1)
 
 
-def validity(values: Sequence[Any]) -> bytes:
+def validity(values: Iterable[Any]) -> bytes:
     """0 for each None, 1 for all else."""
-    return bytes([value is not None for value in values])
+    return bytes(map(is_not, values, repeat(None)))
+
+
+def filled(values: Iterable[Any], valid: bytes, blank: Any) -> list[Any]:
+    """The values, with `blank` for each None."""
+    whole = list(values)
+    for row in zeros(valid):
+        whole[row] = blank
+    return whole
 
 
 def only(values: Sequence[Any], kind: type) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Context, Decimal, Inexact
-from itertools import repeat
 from typing import Any
 
 from ..body import Writer
@@ -38,7 +37,7 @@ class DecimalCodec(Codec):
 
     def put_values(self, values: Sequence[Any], writer: Writer) -> None:
         units = map(self._units, values)
-        writer.buffer(b"".join(map(int.to_bytes, units, repeat(16), repeat("little"), repeat(True))))
+        writer.buffer(b"".join([n.to_bytes(16, "little", signed=True) for n in units]))
 
     def _units(self, value: Any) -> int:
         if type(value) is not Decimal:

@@ -20,7 +20,9 @@ class OneRow:
     # and a buffer of one number always fills 16 bytes.
     head: bytes
     unpack: Callable[[bytes], tuple[Any, ...]]
-    reply: Callable[[Any], bytes]
+    # `pack(reply_head, value)` is the reply.
+    pack: Callable[[bytes, Any], bytes]
+    reply_head: bytes
     null_reply: bytes | None
 
 
@@ -47,7 +49,7 @@ def one_row_forms(inputs: tuple[Field, ...], results: Results) -> OneRow | None:
     return OneRow(head, Struct(pattern).unpack, *_replies(output_format, results.fields[0]))
 
 
-def _replies(code: str, field: Field) -> tuple[Callable[[Any], bytes], bytes | None]:
+def _replies(code: str, field: Field) -> tuple[Callable[..., bytes], bytes, bytes | None]:
     size = Struct(f"<{code}").size
 
     def head_of(nulls: int, validity: int) -> bytes:
@@ -59,11 +61,18 @@ def _replies(code: str, field: Field) -> tuple[Callable[[Any], bytes], bytes | N
         table = layout.table.pack(MAGIC, 1, 0, end + 16, *entries, *no_errors)
         return table + bytes(values_at - len(table))
 
-    valid_head = head_of(0, 0)
+    head = head_of(0, 0)
     # The values, then the one offset (a zero) of no error messages.
-    pack = Struct(f"<{len(valid_head)}s{code}{16 - size}x16x").pack
-    null_reply = head_of(1, 1) + bytes(32) if field.nullable else None
-    return (lambda value: pack(valid_head, value)), null_reply
+    pack = Struct(f"<{len(head)}s{code}{16 - size}x16x").pack
+    return pack, head, head_of(1, 1) + bytes(32) if field.nullable else None
+
+
+def _none(*_: Any) -> Any:
+    raise AssertionError("no body begins with the head of NO_ONE_ROW")
+
+
+# The first byte of a body is never this one.
+NO_ONE_ROW = OneRow(b"-", _none, _none, b"", None)
 
 
 def _format(field: Field) -> str | None:

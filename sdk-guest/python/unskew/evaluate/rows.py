@@ -1,55 +1,39 @@
 """The row form of a transform."""
 
-from array import array
-from collections.abc import Callable, Sequence
-from itertools import repeat, starmap
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
-from .. import log
-from ..codec.number import NumberCodec
 from ..failure import WrongValue, describe, shown
+from ..log import follow
 from ..transform import Transform
 from .columns import Errors, InputColumns, OutputColumns, given_up
-from .one_row import one_row_forms
-
-_FIRST_ROW: list[Any] = []
-
+from .loop import loop_of
+from .one_row import NO_ONE_ROW, one_row_forms
 
 def row_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
     """What answers the calls of a transform in row form.
 
-    The user's function always runs two frames below the entry, whether it is
+    The user's code always runs at the same depth of the stack, whether it is
     called for one row or for thousands: how deep it may recurse must not
-    depend on the batch. An exception does not end the loop over the rows:
-    `map` goes on behind the row that failed.
+    depend on the batch. An exception does not end the loop over the rows: it
+    is entered again behind the row that failed.
     """
     inputs = InputColumns(transform.inputs)
     outputs = OutputColumns(transform.results.fields, transform.place)
-    function = transform.function
     arrange = _Arrangement(transform, outputs)
-    # Where the only output is a number that is never null, values go straight
-    # into its array, which checks and converts them.
-    single = outputs.codecs[0] if transform.results.returned is None else None
-    typecode = (
-        single.format
-        if isinstance(single, NumberCodec) and not transform.results.fields[0].nullable
-        else None
-    )
-    blank = single.blank if single else None
-    one = one_row_forms(transform.inputs, transform.results)
-    head, head_size, unpack, reply, null_reply = (
-        (one.head, len(one.head), one.unpack, one.reply, one.null_reply)
-        if one
-        # No body begins like this, so the quick form is never taken.
-        else (b"-", 1, None, None, None)
-    )
-    follow = log.follow
+    blank = outputs.codecs[0].blank
+    loop = loop_of(transform.function, len(transform.inputs))
+    run, call = loop.run, loop.one
+    # Without a quick form for one row: no body begins like this.
+    quick = one_row_forms(transform.inputs, transform.results) or NO_ONE_ROW
+    head, head_size, unpack = quick.head, len(quick.head), quick.unpack
+    pack, reply_head, null_reply = quick.pack, quick.reply_head, quick.null_reply
 
     def evaluate(body: bytes) -> bytes:
         if body[:head_size] == head:
-            follow(_FIRST_ROW)
             try:
-                value = function(*unpack(body))  # type: ignore[misc]
+                value = call(*unpack(body))
             except MemoryError as error:
                 raise given_up(error)
             except BaseException as error:
@@ -57,54 +41,45 @@ def row_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
             if value is None and null_reply is not None:
                 return null_reply
             try:
-                return reply(value)  # type: ignore[misc]
+                return pack(reply_head, value)
             except Exception:  # not the plain number that was expected
                 return arrange.reply(1, [value], {})
 
         rows, columns, errors = inputs.read(body)
+        kept = None
         if errors:
             columns, kept = _without(rows, columns, errors)
-        else:
-            kept = None
-        count = rows if kept is None else len(kept)
-        calls = (
-            map(function, *columns) if columns else starmap(function, repeat((), count))
-        )
-        out: Any = array(typecode) if typecode else []
+        calls = _calls(columns, rows if kept is None else len(kept))
+        out: list[Any] = []
+        append = out.append
         follow(out)
         failed: Errors = {}
-        extend = out.extend
         while True:
             try:
-                extend(calls)
-                if len(out) == count:
-                    break
-                # A StopIteration of the function itself has ended `map`.
-                function(*[column[len(out)] for column in columns])
-                raise WrongValue("the function gave a value only when it was called again")
+                run(calls, append)
+                break
             except MemoryError as error:
                 raise given_up(error)
             except BaseException as error:
-                row = len(out)
-                if typecode and error.__traceback__.tb_next is None:  # type: ignore[union-attr]
-                    # The array did not take what the function returned.
-                    try:
-                        value = function(*[column[row] for column in columns])
-                        out.append(outputs.cleaned(outputs.fields[0], outputs.codecs[0], value))
-                        continue
-                    except MemoryError as error:
-                        raise given_up(error)
-                    except BaseException as again:
-                        failed[row] = describe(again)
-                else:
-                    failed[row] = describe(error)
-                out.append(blank)
+                failed[len(out)] = describe(error)
+                append(blank)
         follow(None)
         if kept is None:
             return arrange.reply(rows, out, failed)
         return arrange.reply(rows, *_with(rows, kept, out, failed, errors, blank))
 
     return evaluate
+
+
+def _calls(columns: list[Sequence[Any]], rows: int) -> Iterator[Any]:
+    """The arguments of each call, as `Loop.run` takes them."""
+    match columns:
+        case []:
+            return repeat((), rows)
+        case [column]:
+            return iter(column)
+        case _:
+            return zip(*columns)
 
 
 def _without(

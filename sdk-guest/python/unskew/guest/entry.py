@@ -14,7 +14,7 @@ from ..failure import DefinitionError, is_users, set_roots, shown_file
 from ..manifest import manifest
 from ..registry import registry
 from . import ambient, imports
-from .output import NoInput, standard_error, standard_output
+from .output import NoInput, end_call, standard_error, standard_output, unfinished
 
 _manifest = ""
 _transforms: list[Any] = []
@@ -31,38 +31,31 @@ class Evaluate:
     def transform(self, index: int, batch: bytes) -> bytes:
         """Columns in, columns out."""
         reply = _transforms[index](batch)
-        if standard_output.pending or standard_error.pending:
-            _end_call()
+        if unfinished:
+            end_call()
         return reply
 
     def partial(self, index: int, batch: bytes) -> bytes:
         """Rows to states."""
-        reply = _folds[index].partial(batch)
-        _end_call()
-        return reply
+        return _ended(_folds[index].partial(batch))
 
     def merge(self, index: int, states: bytes) -> bytes:
         """Pairs of states to states."""
-        reply = _folds[index].merge(states)
-        _end_call()
-        return reply
+        return _ended(_folds[index].merge(states))
 
     def subtract(self, index: int, states: bytes) -> bytes:
         """Pairs of states to states."""
-        reply = _folds[index].subtract(states)
-        _end_call()
-        return reply
+        return _ended(_folds[index].subtract(states))
 
     def finish(self, index: int, states: bytes) -> bytes:
         """States to values."""
-        reply = _folds[index].finish(states)
-        _end_call()
-        return reply
+        return _ended(_folds[index].finish(states))
 
 
-def _end_call() -> None:
-    standard_output.end_call()
-    standard_error.end_call()
+def _ended(reply: bytes) -> bytes:
+    if unfinished:
+        end_call()
+    return reply
 
 
 def start(

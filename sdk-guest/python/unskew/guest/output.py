@@ -6,6 +6,10 @@ from collections.abc import Callable
 from .. import log
 
 
+# The streams that were left in the middle of a line.
+unfinished: list["LogStream"] = []
+
+
 class LogStream(io.TextIOBase):
     """Hands every whole line to the log."""
 
@@ -22,16 +26,21 @@ class LogStream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        *lines, self.pending = (self.pending + text).split("\n")
+        *lines, rest = (self.pending + text).split("\n")
         for line in lines:
             self._log(line)
+        self.pending = rest
+        if rest and self not in unfinished:
+            unfinished.append(self)
         return len(text)
 
-    def end_call(self) -> None:
-        """Sends what has no end of line: the next call must not inherit it."""
-        if self.pending:
-            line, self.pending = self.pending, ""
-            self._log(line)
+
+def end_call() -> None:
+    """Sends what has no end of line: the next call must not inherit it."""
+    for stream in unfinished:
+        if stream.pending:
+            stream.write("\n")
+    unfinished.clear()
 
 
 class NoInput(io.TextIOBase):
