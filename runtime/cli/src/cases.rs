@@ -118,3 +118,82 @@ fn value_text(cell: &Cell) -> String {
     }
     String::from_utf8_lossy(&text).into_owned()
 }
+
+#[cfg(test)]
+#[path = "../tests/shared/by_hand.rs"]
+mod by_hand;
+
+#[cfg(test)]
+mod tests {
+    use unskew_host::{Host, HostConfig, Isolation};
+
+    use super::*;
+
+    /// Runs `cases` against the unruly module; gives how each difference was
+    /// found, case by case.
+    fn runs(cases: &str) -> Vec<Vec<String>> {
+        let component = by_hand::unruly_module();
+        let load = |isolation| {
+            let config = HostConfig { isolation, ..HostConfig::default() };
+            Host::new(config).unwrap().load(&component).unwrap()
+        };
+        let sandboxes = Sandboxes { fresh: load(Isolation::Fresh), used: load(Isolation::Reuse) };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cases.json");
+        fs::write(&path, cases).unwrap();
+        let report = run(&path, Path::new("m.wasm"), &sandboxes).unwrap();
+        let texts = |case: &report::CaseReport| {
+            case.differences
+                .iter()
+                .map(|d| format!("{}: {} / {}", d.run, d.expected, d.got))
+                .collect()
+        };
+        report.cases.iter().map(texts).collect()
+    }
+
+    #[track_caller]
+    fn assert_has(runs: &[String], parts: &[&str]) {
+        for part in parts {
+            assert!(runs.iter().any(|run| run.contains(part)), "{part:?} is not in {runs:#?}");
+        }
+    }
+
+    #[test]
+    fn what_depends_on_company_fails() {
+        // A fresh instance has seen one call, of no rows, before that of the row.
+        let runs = runs(
+            r#"{"transforms": {
+                "counted": [{"in": 1, "out": 3}, {"in": 5, "out": 7}],
+                "double": [{"in": 1, "out": 2}, {"in": -1, "error": "negative"}]
+            }}"#,
+        );
+        let counted = runs[..2].concat();
+        let ways = ["alone in a used", "in one batch of all cases,", "reversed", "shuffled"];
+        assert_has(&counted, &ways);
+        assert!(!counted.iter().any(|run| run.starts_with("alone in a fresh")), "{counted:#?}");
+        assert_eq!(runs[2..].concat(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_aggregate_that_breaks_the_laws_fails() {
+        let runs = runs(
+            r#"{"aggregates": {
+                "newest": [{"rows": [7], "out": 7}, {"rows": [1, 2], "out": 2}],
+                "total": [{"rows": [7], "out": 7}, {"rows": [1, 2, 3, 4, 5, 6, 7], "out": 28}]
+            }}"#,
+        );
+        // The empty state is no neutral element: newest takes it for a row.
+        assert_has(
+            &runs[0],
+            &[
+                "split into a = row 0; b = nothing; c = nothing, merged as (a + b) + c",
+                "7 from the state 0x0700000000000000 (8 bytes) / 0 from the state 0x0000000000000000",
+            ],
+        );
+        assert_has(
+            &runs[1],
+            &["folded with its rows reversed, unlike folded whole", "(8 bytes) / 1"],
+        );
+        assert_eq!(runs[2..].concat(), Vec::<String>::new());
+    }
+}

@@ -89,7 +89,7 @@ fn with_json_an_error_is_one_line_of_json() {
 
 #[test]
 fn the_cache_may_lie_anywhere_it_can_be_written() {
-    let dir = folder(&[("m.wasm", &shared::module()), ("file", b"")]);
+    let dir = folder(&[("m.wasm", &shared::by_hand::module()), ("file", b"")]);
     let (module, cache) = (dir.path().join("m.wasm"), dir.path().join("a/b"));
     run(["inspect", text(&module), "--cache-dir", text(&cache)]).succeeded();
     assert!(cache.join("native").is_dir());

@@ -4,7 +4,8 @@
 mod shared;
 
 use serde_json::{Value, json};
-use shared::{Ran, folder, module, run, text};
+use shared::by_hand::module;
+use shared::{Ran, folder, run, text};
 use tempfile::TempDir;
 
 /// Runs `cases` against the module.
@@ -43,7 +44,7 @@ fn good_cases_pass() {
     .succeeded();
     assert!(ran.stdout.ends_with("9 passed, 0 failed\n"), "{ran:#?}");
     assert!(ran.stdout.contains("transform double: 6 of 6 passed"), "{ran:#?}");
-    assert!(ran.stdout.contains("warning: no case for counted"), "{ran:#?}");
+    assert!(ran.stdout.contains("aggregate total: 3 of 3 passed"), "{ran:#?}");
 }
 
 #[test]
@@ -79,46 +80,14 @@ fn a_failed_case_shows_both_values() {
 }
 
 #[test]
-fn what_depends_on_company_fails() {
-    // A fresh instance has seen one call, of no rows, before that of the row.
-    let cases = r#"{"transforms": {"counted": [{"in": 1, "out": 3}, {"in": 5, "out": 7}]}}"#;
-    let document = test(cases, &["--json"]).refused(&[]).json();
-    assert_eq!(document["failed"], 2);
-    let runs = |case: usize| -> Vec<String> {
-        let differences = document["cases"][case]["differences"].as_array().unwrap();
-        differences.iter().map(|d| d["run"].as_str().unwrap().to_owned()).collect()
-    };
-    let all = [runs(0), runs(1)].concat();
-    for part in ["used instance", "one batch", "reversed", "shuffled"] {
-        assert!(all.iter().any(|run| run.contains(part)), "{part}: {all:?}");
-    }
-    assert!(!all.iter().any(|run| run == "alone in a fresh instance"), "{all:?}");
-}
-
-#[test]
-fn an_aggregate_that_breaks_the_laws_fails() {
-    let cases =
-        r#"{"aggregates": {"newest": [{"rows": [7], "out": 7}, {"rows": [1, 2], "out": 2}]}}"#;
-    let ran = test(cases, &[]).refused(&[]);
-    let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in [
-        "folded with its rows reversed, unlike folded whole in a fresh instance expected 2 from the state 0x0200000000000000 (8 bytes) got 1 from",
-        "split into a = row 0; b = nothing; c = nothing, merged as (a + b) + c",
-        "0 passed, 2 failed",
-    ] {
-        assert!(flat.contains(part), "{part:?} is not in {flat}");
-    }
-}
-
-#[test]
 fn wrong_files_of_cases_are_refused() {
     let long =
         format!(r#"{{"transforms": {{"double": [{{"in": "{}", "out": 1}}]}}}}"#, "9".repeat(5000));
     for (cases, parts) in [
         ("", &["golden cases", "line 1"][..]),
         ("[]", &["golden cases", "c.json"]),
-        (r#"{"transforms": {"triple": []}}"#, &["\"triple\"", "double, counted"]),
-        (r#"{"aggregates": {"double": []}}"#, &["aggregate \"double\"", "total, newest"]),
+        (r#"{"transforms": {"triple": []}}"#, &["\"triple\"", "double"]),
+        (r#"{"aggregates": {"double": []}}"#, &["aggregate \"double\"", "total"]),
         (r#"{"transforms": {"double": [{"in": 1}]}}"#, &["neither `out` nor `error`", "case 1"]),
         (r#"{"transforms": {"double": [{"in": 1, "out": 1, "error": "e"}]}}"#, &["both", "case 1"]),
         (r#"{"transforms": {"double": [{"in": {}, "out": 1}]}}"#, &["x is missing", "null"]),
@@ -186,11 +155,11 @@ fn cases_that_are_not_there_are_missed() {
 #[test]
 fn no_cases_are_no_failure_but_are_said() {
     let ran = test("{}", &[]).succeeded();
-    for name in ["double", "counted", "total", "newest"] {
+    for name in ["double", "total"] {
         assert!(ran.stdout.contains(&format!("no case for {name}")), "{ran:#?}");
     }
     let document: Value = test("{}", &["--json"]).succeeded().json();
-    assert_eq!(document["without_cases"].as_array().unwrap().len(), 4);
+    assert_eq!(document["without_cases"].as_array().unwrap().len(), 2);
 }
 
 #[test]

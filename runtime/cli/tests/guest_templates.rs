@@ -43,7 +43,7 @@ fn the_rust_template_works_at_once() {
             .env("CARGO_TARGET_DIR", dir.join("target")),
     )
     .succeeded();
-    assert!(ran.stdout.contains("1 passed"), "{ran:#?}");
+    assert!(ran.stdout.contains("2 passed"), "{ran:#?}");
 }
 
 #[test]
@@ -55,5 +55,5 @@ fn the_python_template_works_at_once() {
             .current_dir(&dir),
     )
     .succeeded();
-    assert!(ran.stdout.contains("1 passed"), "{ran:#?}");
+    assert!(ran.stdout.contains("2 passed"), "{ran:#?}");
 }

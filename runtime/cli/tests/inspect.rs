@@ -5,7 +5,8 @@ mod shared;
 use std::fs;
 
 use serde_json::json;
-use shared::{folder, module, module_with, run, text};
+use shared::by_hand::{module, module_with};
+use shared::{folder, run, text};
 
 #[test]
 fn a_module_is_reported_to_people_and_programs() {

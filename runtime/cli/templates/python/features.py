@@ -1,6 +1,6 @@
 """Features of {{name}}."""
 
-from unskew import transform
+from unskew import aggregate, transform
 
 
 @transform
@@ -11,3 +11,27 @@ def rate(purchases: int, views: int | None) -> float | None:
     if views < 0 or purchases < 0:
         raise ValueError(f"{purchases} purchases of {views} views: a count is negative")
     return purchases / views
+
+
+@aggregate
+class MeanPrice:
+    """Mean price of a piece, in cents."""
+
+    # The state. Integers, since sums of floats depend on their order.
+    cents: int
+    pieces: int
+
+    def __init__(self) -> None:
+        self.cents = 0
+        self.pieces = 0
+
+    def update(self, cents: int, pieces: int | None) -> None:
+        self.cents += cents
+        self.pieces += 1 if pieces is None else pieces
+
+    def merge(self, other: "MeanPrice") -> None:
+        self.cents += other.cents
+        self.pieces += other.pieces
+
+    def finish(self) -> float | None:
+        return self.cents / self.pieces if self.pieces > 0 else None

@@ -2,14 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod by_hand;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::{Value, json};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use serde_json::Value;
 
 /// The binary under test, with a cache under the target folder that all tests
 /// share, and without what the caller's environment may say to it.
@@ -73,41 +73,6 @@ impl Ran {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self:#?}"))
     }
-}
-
-/// The module of `module.wat`.
-pub(crate) fn module() -> Vec<u8> {
-    let x = json!([{"name": "x", "type": "int64"}]);
-    let y = json!({"name": "y", "type": "int64"});
-    module_with(&json!({
-        "manifest_version": "1.0",
-        "name": "by_hand",
-        "language": "wat",
-        "sdk": "none",
-        "transforms": [
-            {"name": "double", "description": "Twice x.", "inputs": x, "outputs": [y]},
-            {"name": "counted", "inputs": x, "outputs": [y]}
-        ],
-        "aggregates": [
-            {"name": "total", "inputs": x, "output": y, "subtract": true},
-            {"name": "newest", "inputs": x, "output": y}
-        ]
-    }))
-}
-
-/// The code of `module.wat` with any manifest.
-pub(crate) fn module_with(manifest: &Value) -> Vec<u8> {
-    let manifest = manifest.to_string();
-    let escaped: String = manifest.bytes().map(|byte| format!("\\{byte:02x}")).collect();
-    let text = include_str!("module.wat")
-        .replace("\"MANIFEST\"", &format!("\"{escaped}\""))
-        .replace("LENGTH)", &format!("{})", manifest.len()));
-    let mut core = wat::parse_str(text).unwrap();
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("unskew.wit", unskew_build::WIT).unwrap();
-    let world = resolve.select_world(&[package], Some("module")).unwrap();
-    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
 }
 
 /// A folder for one test, and the files that it begins with.
