@@ -18,7 +18,7 @@ export PATH := $(UNSKEW_CACHE_DIR)/bin:$(PATH)
 # Nothing of ours writes into the checkout on the side.
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test quick check format bless bless-wit clean
+.PHONY: help setup demo test quick check fuzz format bless bless-wit clean
 
 help: ## says what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ check: ## format, clippy, licences and sources, docs, the contract's version
 	python3 scripts/wit_version.py check
 	PYTHONPYCACHEPREFIX=$(UNSKEW_CACHE_DIR)/pycache python3 -m compileall -q scripts sdk-guest/python examples
 	for script in setup.sh .ci/run scripts/*.sh; do bash -n "$$script"; done
+
+fuzz: ## runs each fuzz target for a minute (FUZZ_SECONDS=60)
+	@./setup.sh fuzz
+	@scripts/fuzz.sh
 
 format: ## formats the Rust code
 	cargo fmt

@@ -14,6 +14,7 @@ Parts:
            componentize-py in a Python environment of its own (the default)
   test     guest, and what `make test` needs: pytest, jsonschema, pyarrow
   check    what `make check` needs: rustfmt, clippy, cargo-deny
+  fuzz     what `make fuzz` needs: cargo-fuzz and a C++ compiler
   all      guest, test and check
 
 Environment:
@@ -38,6 +39,7 @@ readonly guest_target=wasm32-unknown-unknown
 readonly least_rust=1.95
 readonly least_guest_rust=1.85
 readonly cargo_deny=0.20.2
+readonly cargo_fuzz=0.13.2
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -233,16 +235,18 @@ setup_rust_component() { # PROGRAM COMPONENT
         "rustup cannot add $2" "$network_hint"
 }
 
-setup_cargo_deny() {
-    if [ "$("$cache/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $cargo_deny" ]; then return; fi
-    say "building cargo-deny $cargo_deny from crates.io into $cache/bin (\`make check\` judges licences and sources by it; some minutes)"
+# build_tool NAME VERSION WHY: a program from crates.io, built into the cache.
+build_tool() {
+    local name=$1 version=$2 why=$3
+    if [ "$("$cache/bin/$name" --version 2>/dev/null)" = "$name $version" ]; then return; fi
+    say "building $name $version from crates.io into $cache/bin ($why; some minutes)"
     # It runs for a second, so its own optimised profile would cost more than it brings.
-    attempt 'cargo install cargo-deny' env CARGO_TARGET_DIR="$cache/cargo-deny-build" \
+    attempt "cargo install $name" env CARGO_TARGET_DIR="$cache/$name-build" \
         CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
-        cargo install --quiet --locked --root "$cache" --version "$cargo_deny" cargo-deny || fail \
-        'cargo-deny could not be built' "$network_hint"
-    rm -rf "$cache/cargo-deny-build"
+        cargo install --quiet --locked --root "$cache" --version "$version" "$name" || fail \
+        "$name could not be built" "$network_hint"
+    rm -rf "$cache/$name-build"
 }
 
 # --- parts -------------------------------------------------------------------
@@ -264,7 +268,14 @@ setup_check() {
     setup_rust
     setup_rust_component rustfmt rustfmt
     setup_rust_component cargo-clippy clippy
-    setup_cargo_deny
+    build_tool cargo-deny "$cargo_deny" '`make check` judges licences and sources by it'
+}
+
+setup_fuzz() {
+    setup_compiler
+    setup_rust
+    build_tool cargo-fuzz "$cargo_fuzz" '`make fuzz` runs its targets by it'
+    have c++ || install_packages 'libFuzzer is C++ that is compiled with the targets' g++
 }
 
 main() {
@@ -272,7 +283,7 @@ main() {
     local part
     for part in "$@"; do
         case $part in
-            guest | test | check | all) ;;
+            guest | test | check | fuzz | all) ;;
             -h | --help | help)
                 usage
                 return
@@ -300,6 +311,7 @@ main() {
             guest) setup_guest ;;
             test) setup_test ;;
             check) setup_check ;;
+            fuzz) setup_fuzz ;;
             all)
                 setup_test
                 setup_check

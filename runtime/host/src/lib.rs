@@ -22,6 +22,8 @@ mod decode;
 mod encode;
 mod engine;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod host;
 mod inspect;
 mod instance;
