@@ -2,7 +2,6 @@
 
 import re
 import sys
-from functools import cache
 from os.path import dirname
 from types import TracebackType
 
@@ -39,7 +38,7 @@ def set_roots(project: list[str], foreign: list[str]) -> None:
     global _project_roots, _foreign_roots
     _project_roots = tuple(root.rstrip("/") + "/" for root in project)
     _foreign_roots += tuple(root.rstrip("/") + "/" for root in foreign)
-    is_users.cache_clear()
+    _known_files.clear()
 
 
 def shown_file(path: str) -> str:
@@ -50,7 +49,6 @@ def shown_file(path: str) -> str:
     return path if _project_roots else path.rsplit("/", 1)[-1]
 
 
-@cache
 def is_users(path: str) -> bool:
     """Whether a file holds the user's code, not the SDK's, a dependency's or Python's."""
     return not (
@@ -58,10 +56,18 @@ def is_users(path: str) -> bool:
     )
 
 
+# Whether a file holds the user's code, for all that were asked about.
+_known_files: dict[str, bool] = {}
+
+
 def _where(traceback: TracebackType | None) -> str:
     last = None
     while traceback is not None:
-        if is_users(traceback.tb_frame.f_code.co_filename):
+        path = traceback.tb_frame.f_code.co_filename
+        users = _known_files.get(path)
+        if users is None:
+            users = _known_files[path] = is_users(path)
+        if users:
             last = traceback
         traceback = traceback.tb_next
     if last is None:

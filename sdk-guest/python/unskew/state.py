@@ -110,9 +110,8 @@ def read(data: bytes, at: int) -> tuple[Any, int]:
     (length,) = _LENGTH.unpack_from(data, at)
     at += 4
     if tag in _CONTAINERS:
-        count = 2 * length if tag == b"d" else length
         items = []
-        for _ in range(count):
+        for _ in range(length):
             item, at = read(data, at)
             items.append(item)
         return _CONTAINERS[tag](items), at
