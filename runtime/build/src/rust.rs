@@ -107,6 +107,8 @@ fn profile(project: &CargoProject) -> Vec<String> {
         "profile.release.strip=\"symbols\"".to_owned(),
         "profile.release.debug=false".to_owned(),
         "profile.release.incremental=false".to_owned(),
+        // Dependencies count on wrapping where they do not ask for checks.
+        "profile.release.package.\"*\".overflow-checks=false".to_owned(),
         "profile.release.package.unskew.overflow-checks=false".to_owned(),
     ];
     if !project.sets_overflow_checks {
@@ -212,7 +214,13 @@ fn read_artifact(
 ) -> Result<Vec<u8>, BuildError> {
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        return Err(BuildError::Compile { dir: dir.to_owned(), output: last_lines(&said) });
+        let mut output = last_lines(&said);
+        if said.contains("error[E0573]: expected type, found function") {
+            output.push_str(
+                "\nhelp: a function in `unskew::module!` needs #[unskew::transform] before it",
+            );
+        }
+        return Err(BuildError::Compile { dir: dir.to_owned(), output });
     }
     if !said.trim().is_empty() {
         tracing::warn!("Cargo says of {}:\n{}", project.package, said.trim_end());

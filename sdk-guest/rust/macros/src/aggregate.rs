@@ -98,6 +98,7 @@ fn aggregate(attribute: TokenStream, block: &mut ItemImpl) -> Result<TokenStream
                 signature.output::<#columns>(#output);
             }
 
+            #[inline(never)]
             fn call_partial(
                 request: &mut ::unskew::__private::Request<'_>,
                 reply: &mut ::unskew::__private::Reply,
@@ -105,6 +106,7 @@ fn aggregate(attribute: TokenStream, block: &mut ItemImpl) -> Result<TokenStream
                 #partial
             }
 
+            #[inline(never)]
             fn call_merge(
                 request: &mut ::unskew::__private::Request<'_>,
                 reply: &mut ::unskew::__private::Reply,
@@ -112,6 +114,7 @@ fn aggregate(attribute: TokenStream, block: &mut ItemImpl) -> Result<TokenStream
                 #merge
             }
 
+            #[inline(never)]
             fn call_subtract(
                 request: &mut ::unskew::__private::Request<'_>,
                 reply: &mut ::unskew::__private::Reply,
@@ -119,6 +122,7 @@ fn aggregate(attribute: TokenStream, block: &mut ItemImpl) -> Result<TokenStream
                 #subtract
             }
 
+            #[inline(never)]
             fn call_finish(
                 request: &mut ::unskew::__private::Request<'_>,
                 reply: &mut ::unskew::__private::Reply,

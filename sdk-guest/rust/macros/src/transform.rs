@@ -67,6 +67,8 @@ fn transform(attribute: TokenStream, function: &mut ItemFn) -> TokenStream {
                 #describe
             }
 
+            // One function for each in the module, not one for all of them.
+            #[inline(never)]
             fn call(
                 request: &mut ::unskew::__private::Request<'_>,
                 reply: &mut ::unskew::__private::Reply,
