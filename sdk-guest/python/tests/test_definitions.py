@@ -165,6 +165,11 @@ def test_an_unsupported_hint_is_named(hint: Any, message: str) -> None:
     assert registry.transforms == []
 
 
+@unskew.outputs
+class Bare:
+    a: int
+
+
 def wrong_functions() -> list[tuple[Callable[[], Any], str]]:
     def no_hint(x) -> int: ...  # type: ignore[no-untyped-def]
     def no_return(x: int): ...  # type: ignore[no-untyped-def]
@@ -179,6 +184,7 @@ def wrong_functions() -> list[tuple[Callable[[], Any], str]]:
     def not_a_tuple(x: int) -> int: ...
     def another_tuple(x: int) -> tuple[int, int, int]: ...
     def open_tuple(x: int) -> tuple[int, ...]: ...
+    def bare(x: int) -> Bare: ...
     def rows(x: int) -> Column[int]: ...
     def pair(x: int) -> tuple[int, int]: ...
     def plain(x: int) -> int: ...
@@ -208,6 +214,7 @@ def wrong_functions() -> list[tuple[Callable[[], Any], str]]:
         (lambda: transform(output="a-b")(plain), "name 'a-b' is not allowed"),
         (lambda: transform(name="9a")(plain), "name '9a' is not allowed"),
         (lambda: transform(größe), "name 'größe' is not allowed"),
+        (lambda: transform(bare), "Bare is not supported: it is neither a frozen dataclass nor"),
         (lambda: transform(rows), "has no column type"),
         (lambda: transform(batch=True)(plain), r"batch form takes and gives columns"),
         (lambda: transform(Callable_()), "is no function"),  # type: ignore[arg-type]

@@ -184,8 +184,10 @@ def struct_fields(cls: type) -> list[Field]:
             if not field.init:
                 raise Unsupported(f"its field {field.name} has init=False, so no value can be put in")
             names.append(field.name)
+    elif hasattr(cls, "_fields"):
+        names = list(cls._fields)
     else:
-        names = list(cls._fields)  # type: ignore[attr-defined]
+        raise Unsupported("it is neither a frozen dataclass nor a NamedTuple")
     fields = []
     for name in names:
         if name not in hints or get_origin(hints[name]) is ClassVar:

@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -33,7 +33,15 @@ pub(super) struct ComponentizePy {
 impl ComponentizePy {
     /// Finds it by the variable, in the cache folder, or on the PATH.
     pub(super) fn find(options: &BuildOptions) -> Result<Self, BuildError> {
-        if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Self::find_by(options, env::var_os(VARIABLE), env::var_os("PATH"))
+    }
+
+    fn find_by(
+        options: &BuildOptions,
+        named: Option<OsString>,
+        path: Option<OsString>,
+    ) -> Result<Self, BuildError> {
+        if let Some(named) = named.filter(|value| !value.is_empty()) {
             let program = PathBuf::from(named);
             if !program.is_file() {
                 return Err(missing(
@@ -50,7 +58,7 @@ impl ComponentizePy {
             }
             return Self::checked(cached, options);
         }
-        let on_path = env::var_os("PATH").and_then(|path| {
+        let on_path = path.and_then(|path| {
             env::split_paths(&path).map(|dir| dir.join("componentize-py")).find(|p| p.is_file())
         });
         match on_path {
@@ -172,19 +180,21 @@ fn run_within(command: &mut Command, limit: Duration) -> Result<Finished, BuildE
     })
 }
 
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
-    let end = Instant::now() + limit;
+/// Waits for the child's end, and ends it itself after `limit`.
+fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(5);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= end {
+        if waited >= limit {
             child.kill()?;
             child.wait()?;
             return Ok(None);
         }
         thread::sleep(pause);
+        waited += pause;
         pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
@@ -239,4 +249,46 @@ fn explain(said: &str, project: &PythonProject) -> BuildError {
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
     BuildError::Internal(format!("componentize-py {VERSION} failed:\n{last}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_the_command_that_brings_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = BuildOptions { cache_dir: dir.path().join("cache"), offline: true };
+        let none = ComponentizePy::find_by(&options, None, Some("/nowhere".into())).unwrap_err();
+        let message = none.to_string();
+        let venv = dir.path().join("cache/python").display().to_string();
+        for part in ["componentize-py 0.25.1", "pip install componentize-py==0.25.1", &venv] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        let named = ComponentizePy::find_by(&options, Some("/nowhere/x".into()), None).unwrap_err();
+        assert!(named.to_string().contains("UNSKEW_COMPONENTIZE_PY is /nowhere/x"), "{named}");
+        assert!(matches!(named, BuildError::MissingToolchain { .. }));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_version_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("componentize-py");
+        fs::write(&program, "#!/bin/sh\necho componentize-py 0.13.0\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let options = BuildOptions { cache_dir: dir.path().join("cache"), offline: true };
+        let path = Some(dir.path().as_os_str().to_owned());
+        let error = ComponentizePy::find_by(&options, None, path).unwrap_err();
+        assert!(error.to_string().contains("is version 0.13.0"), "{error}");
+    }
+
+    #[test]
+    fn a_child_that_does_not_end_is_ended() {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let finished = run_within(&mut command, Duration::from_millis(20)).unwrap();
+        assert!(finished.timed_out && !finished.success);
+    }
 }

@@ -268,3 +268,60 @@ fn refuse_native(dir: &Path) -> Result<(), BuildError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<String>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("requirements.lock");
+        fs::write(&path, text).unwrap();
+        let lock = Lock::read(&path).map_err(|error| error.to_string())?;
+        Ok(lock.pinned.into_iter().map(|pinned| pinned.requirement).collect())
+    }
+
+    #[test]
+    fn locks_are_read_as_tools_write_them() {
+        let text = "# made by a tool\n\nsix==1.16.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n    # via me\n\
+                    Zope.Interface[test] == 5.0 ; python_version < \"4\"  # why\nunskew==0.1.0\n";
+        assert_eq!(
+            read(text).unwrap(),
+            [
+                "six==1.16.0 --hash=sha256:aa --hash=sha256:bb",
+                "Zope.Interface[test] == 5.0 ; python_version < \"4\"",
+            ]
+        );
+        assert_eq!(read("").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_pins_no_version_is_refused_with_its_line() {
+        for (text, part) in [
+            ("six\n", "line 1: `six` pins no version"),
+            ("# x\n\nsix>=1\n", "line 3: `six>=1` pins no version"),
+            ("six==1.*\n", "pins no version"),
+            ("six===1\n", "pins no version"),
+            ("-e .\n", "`-e .` is an option"),
+            ("--index-url https://example.org\n", "is an option"),
+            ("https://example.org/six.whl\n", "pins no version"),
+            ("six @ file:///six.whl\n", "pins no version"),
+            ("a==1\nA==2\n", "line 2: a is pinned twice"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn native_code_in_a_wheel_that_calls_itself_pure_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("fast/inner")).unwrap();
+        fs::write(dir.path().join("fast/__init__.py"), "").unwrap();
+        refuse_native(dir.path()).unwrap();
+        fs::write(dir.path().join("fast/inner/core.abi3.so"), "").unwrap();
+        let error = refuse_native(dir.path()).unwrap_err();
+        assert!(matches!(&error, BuildError::NativeWheel { package, .. } if package == "fast"));
+        assert!(error.to_string().contains("fast/inner/core.abi3.so"), "{error}");
+    }
+}

@@ -246,3 +246,98 @@ pub(super) fn package_name(requirement: &str) -> String {
         .map(|c| if matches!(c, '_' | '.') { '-' } else { c.to_ascii_lowercase() })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(pyproject: &str, files: &[&str]) -> Result<PythonProject, String> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("pyproject.toml"), pyproject).unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        PythonProject::read(dir.path()).map_err(|error| error.to_string())
+    }
+
+    fn with(tool: &str, files: &[&str]) -> Result<PythonProject, String> {
+        project(&format!("[project]\nname = \"my-shop\"\nversion = \"1\"\n{tool}"), files)
+    }
+
+    #[test]
+    fn the_module_is_named_found_by_name_or_the_only_one() {
+        let found = |tool: &str, files: &[&str]| {
+            let project = with(tool, files).unwrap();
+            (project.module, project.source_root)
+        };
+        assert_eq!(found("", &["my_shop.py", "other.py"]), ("my_shop".to_owned(), ""));
+        assert_eq!(found("", &["src/my_shop/__init__.py", "x.py"]), ("my_shop".to_owned(), "src"));
+        let beside =
+            ["features.py", "setup.py", "conftest.py", "test_features.py", "tests/__init__.py"];
+        assert_eq!(found("", &beside), ("features".to_owned(), ""));
+        let named = "[tool.unskew]\nmodule = \"shop.features\"";
+        let files = ["src/shop/__init__.py", "src/shop/features.py", "other.py"];
+        assert_eq!(found(named, &files), ("shop.features".to_owned(), "src"));
+    }
+
+    #[test]
+    fn the_name_becomes_one_of_the_manifest() {
+        assert_eq!(with("", &["features.py"]).unwrap().name.as_str(), "my_shop");
+        let error =
+            project("[project]\nname = \"9lives\"\nversion = \"1\"", &["f.py"]).unwrap_err();
+        assert!(error.contains("[project] name") && error.contains("9lives"), "{error}");
+    }
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (pyproject, files, part) in [
+            ("", &["f.py"][..], "no table [project]"),
+            ("[project]\nversion = \"1\"", &["f.py"], "name = \"features\""),
+            ("[project]\nname = \"a\"", &["f.py"], "version = \"0.1.0\""),
+            ("[project", &["f.py"], "TOML parse error"),
+            ("[project]\nname = 5", &["f.py"], "invalid type"),
+        ] {
+            let error = project(pyproject, files).unwrap_err();
+            assert!(error.contains(part) && error.contains("pyproject.toml"), "{part}: {error}");
+        }
+        for (tool, files, part) in [
+            ("", &[][..], "write the transforms in my_shop.py"),
+            ("", &["a.py", "b.py"], "[tool.unskew] module = \"a\""),
+            ("[tool.unskew]\nmodul = \"a\"", &["a.py"], "unknown field `modul`"),
+            ("[tool.unskew]\nmodule = \"b\"", &["a.py"], "neither b.py nor b/__init__.py"),
+            ("[tool.unskew]\nmodule = \"a.py\"", &["a.py"], "neither a/py.py"),
+            ("[tool.unskew]\nmodule = \"../a\"", &["a.py"], "no name of a Python module"),
+            ("[tool.unskew]\ndata = [\"x/*.csv\"]", &["a.py"], "\"x/*.csv\" matches no file"),
+            ("[tool.unskew]\ndata = [\"../x\"]", &["a.py"], "stay in it"),
+            ("[tool.unskew]\ndata = [\"/etc/passwd\"]", &["a.py"], "stay in it"),
+            ("[tool.unskew]\ndata = [\"a[\"]", &["a.py"], "is no pattern"),
+            ("[tool.unskew]\ndata = [\"*.so\"]", &["a.py", "x.so"], "which is code, not data"),
+            ("[tool.unskew]\nrequirements = \"r.txt\"", &["a.py"], "there is no such file"),
+            (
+                "dependencies = [\"unskew\", \"six>=1\"]",
+                &["a.py"],
+                "depends on six>=1, but there is no requirements.lock",
+            ),
+        ] {
+            let error = with(tool, files).unwrap_err();
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn data_files_are_those_of_the_patterns_once_each() {
+        let tool = "[tool.unskew]\ndata = [\"data/*.csv\", \"data/**/*.csv\", \"notes.txt\"]";
+        let files =
+            ["a.py", "data/b.csv", "data/a.csv", "data/deep/c.csv", "data/d.json", "notes.txt"];
+        let project = with(tool, &files).unwrap();
+        assert_eq!(project.data, ["data/a.csv", "data/b.csv", "data/deep/c.csv", "notes.txt"]);
+    }
+
+    #[test]
+    fn the_sdk_needs_no_lock() {
+        let project = with("dependencies = [\"Unskew ~= 0.1\"]", &["a.py"]).unwrap();
+        assert!(project.lock.is_none());
+    }
+}
