@@ -7,6 +7,7 @@
 //! outside it knows.
 
 use std::mem::MaybeUninit;
+use std::time::Instant;
 
 use arrow::buffer::MutableBuffer;
 use wasmtime::component::__internal::{
@@ -19,7 +20,11 @@ use crate::encode::Request;
 
 /// A reply as it came: copied out of the module's memory, checked for nothing
 /// but its bounds.
-pub(crate) struct ReplyBytes(pub(crate) MutableBuffer);
+pub(crate) struct ReplyBytes {
+    pub(crate) bytes: MutableBuffer,
+    /// When the module had done its work.
+    pub(crate) returned: Instant,
+}
 
 /// The first bytes of a text that a module hands to the host.
 pub(crate) struct TextStart {
@@ -57,6 +62,7 @@ impl Request<'_> {
         let at = cx.realloc(0, 0, 1, length)?;
         // `realloc` has checked that the range lies in memory.
         self.write(&mut cx.as_slice_mut()[at..at + length]);
+        self.note_written();
         Ok((at, length))
     }
 }
@@ -141,11 +147,12 @@ macro_rules! lift_pair {
 }
 
 lift_pair!(ReplyBytes, like[u8], |cx: &mut LiftContext<'_>, pair| {
+    let returned = Instant::now();
     let bytes = slice(cx, pair)?;
     cx.consume_fuel(bytes.len())?;
     let mut buffer = MutableBuffer::new(bytes.len());
     buffer.extend_from_slice(bytes);
-    Ok(Self(buffer))
+    Ok(Self { bytes: buffer, returned })
 });
 
 lift_pair!(Text, like str, |cx: &mut LiftContext<'_>, pair| {

@@ -7,14 +7,13 @@ use arrow::array::{
     ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, Decimal128Array, FixedSizeListArray,
     ListArray, PrimitiveArray, StringArray, StructArray,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
     DataType as ArrowType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use unskew_definition::{DataType, Field};
 
-use crate::boundary::ReplyBytes;
 use crate::encode::{CANONICAL_F32, CANONICAL_F64};
 use crate::log::cut;
 use crate::table::{Form, Planned, PlannedErrors, Span, Table, Width};
@@ -31,7 +30,7 @@ pub(crate) struct Reply {
 /// where rows can fail on their own, `failing` says how many there are: those
 /// of the reply itself, or for `partial` those of its batch.
 pub(crate) fn decode(
-    ReplyBytes(mut bytes): ReplyBytes,
+    mut bytes: MutableBuffer,
     fields: &[Field],
     rows: usize,
     failing: Failing,

@@ -3,6 +3,8 @@
 //! relies on.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
@@ -29,7 +31,31 @@ pub(crate) struct Request<'a> {
     columns: &'a [ArrayRef],
     rows: Range<usize>,
     groups: Option<Groups<'a>>,
+    /// Bytes up to the end of the table, and of the whole body.
+    table: usize,
     length: usize,
+    clock: Option<&'a WriteClock>,
+}
+
+/// Tells how long it took until a request stood in the module's memory.
+pub(crate) struct WriteClock {
+    start: Instant,
+    written: AtomicU64,
+}
+
+impl WriteClock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now(), written: AtomicU64::new(0) }
+    }
+
+    /// When the request was written; when the clock started, if it never was.
+    pub(crate) fn written(&self) -> Instant {
+        self.start + Duration::from_nanos(self.written.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.start
+    }
 }
 
 /// The group of each row of a request to `partial`.
@@ -48,11 +74,24 @@ impl<'a> Request<'a> {
         groups: Option<Groups<'a>>,
     ) -> Self {
         debug_assert_eq!(fields.len(), columns.len());
-        let mut request = Self { fields, columns, rows, groups, length: 0 };
+        let mut request = Self { fields, columns, rows, groups, table: 0, length: 0, clock: None };
         let mut sizes = Sizes { table: HEAD, buffers: 0 };
         request.walk(&mut sizes);
+        request.table = sizes.table;
         request.length = aligned(sizes.table) + sizes.buffers;
         request
+    }
+
+    /// The same request, which tells `clock` when it was written.
+    pub(crate) fn timed(self, clock: &'a WriteClock) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    pub(crate) fn note_written(&self) {
+        if let Some(WriteClock { start, written }) = self.clock {
+            let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            written.store(nanos, Ordering::Relaxed);
+        }
     }
 
     /// Bytes of the body.
@@ -62,20 +101,12 @@ impl<'a> Request<'a> {
 
     /// Writes the body into `out`, which has its length.
     pub(crate) fn write(&self, out: &mut [u8]) {
-        let mut sizes = Sizes { table: HEAD, buffers: 0 };
-        // The table's size depends on the types alone, so a walk over no rows finds it.
-        let empty = Request {
-            rows: self.rows.start..self.rows.start,
-            groups: self.groups.map(|g| Groups { of_rows: &[], ..g }),
-            ..*self
-        };
-        empty.walk(&mut sizes);
-        let data = aligned(sizes.table);
+        let data = aligned(self.table);
         out[..4].copy_from_slice(&MAGIC);
         put(out, 4, self.rows.len());
         put(out, 8, self.groups.map_or(0, |g| g.count as usize));
         put(out, 12, self.length);
-        out[sizes.table..data].fill(0);
+        out[self.table..data].fill(0);
         self.walk(&mut Writer { out, table: HEAD, at: data });
     }
 

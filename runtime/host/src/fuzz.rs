@@ -4,14 +4,13 @@ use arrow::array::ArrayRef;
 use arrow::buffer::MutableBuffer;
 use unskew_definition::{Field, Manifest};
 
-use crate::boundary::ReplyBytes;
 use crate::decode::{Failing, decode};
 
 /// Decodes a reply as if a module had given it.
 pub fn decode_reply(reply: &[u8], fields: &[Field], rows: usize) -> Result<Vec<ArrayRef>, String> {
     let mut bytes = MutableBuffer::new(reply.len());
     bytes.extend_from_slice(reply);
-    decode(ReplyBytes(bytes), fields, rows, Failing::Rows, 4096).map(|reply| reply.columns)
+    decode(bytes, fields, rows, Failing::Rows, 4096).map(|reply| reply.columns)
 }
 
 /// A manifest as JSON.

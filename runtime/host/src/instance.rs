@@ -102,7 +102,7 @@ pub(crate) struct Instance {
 
 /// A reply that was copied out, and the fuel that it took.
 pub(crate) struct Answer {
-    pub(crate) bytes: ReplyBytes,
+    pub(crate) reply: ReplyBytes,
     pub(crate) fuel: u64,
 }
 
@@ -194,9 +194,9 @@ impl Instance {
         // ways, and `Request` and `ReplyBytes` are laid out as those.
         let typed = unsafe { TypedFunc::<Parameters<'_>, (ReplyBytes,)>::new_unchecked(func) };
         match typed.call(&mut self.store, (index, request)) {
-            Ok((bytes,)) => {
+            Ok((reply,)) => {
                 let left = self.store.get_fuel().unwrap_or(0);
-                Ok(Answer { bytes, fuel: fuel - left })
+                Ok(Answer { reply, fuel: fuel - left })
             }
             Err(error) => Err(explain(&mut self.store, &error)),
         }

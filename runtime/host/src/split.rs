@@ -7,15 +7,15 @@
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use arrow::array::ArrayRef;
 use unskew_definition::Field;
 
 use crate::arguments::Arguments;
+use crate::boundary::ReplyBytes;
 use crate::config::{CallShape, Isolation};
 use crate::decode::{Failing, Reply, decode};
-use crate::encode::{Groups, Request};
+use crate::encode::{Groups, Request, WriteClock};
 use crate::error::{CallError, Fault};
 use crate::instance::{Answer, Export, FailedCall};
 use crate::metrics::CallMetrics;
@@ -208,29 +208,29 @@ impl Evaluation<'_> {
             Err(failure) => return failed(failure, true, metrics),
         };
 
-        let start = Instant::now();
+        let clock = WriteClock::start();
         let of_rows = groups.as_ref().map(|CallGroups { of_rows, of_states }| Groups {
             of_rows,
             count: of_states.len() as u32,
         });
-        let request = Request::new(self.inputs, &self.arguments.columns, range.clone(), of_rows);
+        let request = Request::new(self.inputs, &self.arguments.columns, range.clone(), of_rows)
+            .timed(&clock);
         metrics.calls += 1;
         metrics.rows += range.len() as u64;
         metrics.bytes_in += request.len() as u64;
-        let called = Instant::now();
-        metrics.write += called - start;
         let answer = instance.call(self.export, index, request);
-        let answered = Instant::now();
-        metrics.run += answered - called;
-        let Answer { bytes, fuel } = match answer {
+        metrics.write += clock.written() - clock.started();
+        let Answer { reply: ReplyBytes { bytes, returned }, fuel } = match answer {
             Ok(answer) => answer,
             Err(failure) => {
+                metrics.run += clock.written().elapsed();
                 module.pools.discard(instance);
                 return failed(failure, fresh, metrics);
             }
         };
+        metrics.run += returned.saturating_duration_since(clock.written());
         metrics.fuel += fuel;
-        metrics.bytes_out += bytes.0.len() as u64;
+        metrics.bytes_out += bytes.len() as u64;
         self.fuel_guess().store(fuel / range.len().max(1) as u64, Ordering::Relaxed);
         if fuel > module.limits.fuel / FUEL_SHARE_THAT_COUNTS && !(range.len() <= 1 && fresh) {
             module.release(instance, self.shape.isolation);
@@ -243,7 +243,7 @@ impl Evaluation<'_> {
             None => (range.len(), Failing::Rows),
         };
         let reply = decode(bytes, self.outputs, rows, failing, module.limits.message_bytes);
-        metrics.read += answered.elapsed();
+        metrics.read += returned.elapsed();
         match reply {
             Ok(reply) => {
                 module.release(instance, self.shape.isolation);
