@@ -164,11 +164,12 @@ def all_steps(cache: pathlib.Path, target: pathlib.Path) -> list[Step]:
             # Locked: a test must not change what is committed.
             native = Step(f"{name}, natively", [*CARGO, "--locked"], folder=folder)
         else:
-            native = Step(f"{name}, natively", pytest, folder=folder, environment={"PYTHONPATH": str(sdk)})
+            native = Step(f"{name}, natively", pytest, folder=folder)
+        # Built first: that puts the SDK beside the code, which the unit tests need.
         steps += [
-            native,
             Step(f"{name}, built", [unskew, "build", name, "-o", module], has_tests=False),
             Step(f"{name}, golden cases", [unskew, "test", name]),
+            native,
         ]
     return steps
 

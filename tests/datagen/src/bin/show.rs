@@ -1,11 +1,11 @@
 //! Prints the first rows of a Parquet file, for a person to look at.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::cast;
+use arrow::compute::{cast, filter_record_batch, is_not_null};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -25,33 +25,47 @@ struct Options {
     /// Only these columns, in this order
     #[arg(long, value_delimiter = ',')]
     columns: Vec<String>,
+    /// Only rows in which this column is not null
+    #[arg(long, value_name = "COLUMN")]
+    with: Option<String>,
 }
 
 fn main() -> ExitCode {
-    let Options { file, rows, columns } = Options::parse();
-    match show(&file, rows, &columns) {
+    let options = Options::parse();
+    match show(&options) {
         Ok(text) => {
             print!("{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: cannot show {}: {error}", file.display());
+            eprintln!("error: cannot show {}: {error}", options.file.display());
             ExitCode::from(2)
         }
     }
 }
 
-fn show(path: &Path, rows: usize, names: &[String]) -> Result<String, ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+fn show(options: &Options) -> Result<String, ParquetError> {
+    let Options { file, rows, columns, with } = options;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
     let schema: SchemaRef = builder.schema().clone();
-    let indices: Vec<usize> = if names.is_empty() {
+    let indices: Vec<usize> = if columns.is_empty() {
         (0..schema.fields().len()).collect()
     } else {
-        names.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?
+        columns.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?
     };
+    let with = with.as_ref().map(|name| schema.index_of(name)).transpose()?;
     let mut lines = vec![indices.iter().map(|i| schema.field(*i).name().clone()).collect()];
-    for batch in builder.with_limit(rows).build()? {
-        append_cells(&mut lines, &batch?.project(&indices)?)?;
+    for batch in builder.build()? {
+        let mut batch = batch?;
+        if let Some(column) = with {
+            batch = filter_record_batch(&batch, &is_not_null(batch.column(column))?)?;
+        }
+        let missing = rows + 1 - lines.len();
+        batch = batch.slice(0, missing.min(batch.num_rows()));
+        append_cells(&mut lines, &batch.project(&indices)?)?;
+        if lines.len() > *rows {
+            break;
+        }
     }
     Ok(aligned(&lines))
 }
