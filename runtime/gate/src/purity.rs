@@ -107,7 +107,7 @@ impl std::fmt::Display for Impurity {
 
 impl Default for PurityGate {
     fn default() -> Self {
-        Self { rows: 4096, alone: 512, seed: 0x5eed }
+        Self { rows: 4096, alone: 64, seed: 0x5eed }
     }
 }
 
