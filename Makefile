@@ -40,6 +40,7 @@ quick: ## runs the tests that need no guest toolchain; under a minute once built
 check: ## format, clippy, licences and sources, docs, the contract's version
 	@./setup.sh check
 	cargo fmt --check
+	rustfmt --check --edition 2024 $$(git ls-files 'examples/*.rs')
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	cargo deny --locked --workspace check --hide-inclusion-graph bans licenses sources
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --locked
@@ -53,6 +54,7 @@ fuzz: ## runs each fuzz target for a minute (FUZZ_SECONDS=60)
 
 format: ## formats the Rust code
 	cargo fmt
+	rustfmt --edition 2024 $$(git ls-files 'examples/*.rs')
 
 bless: ## writes the golden files anew from what the code does now; read the diff
 	@./setup.sh test

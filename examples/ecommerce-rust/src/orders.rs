@@ -25,7 +25,9 @@ pub fn order_value(amount: f64, quantity: i32) -> Result<f64, String> {
 /// below 32 and so on, at most 5. A batch form: it takes the column as a whole.
 #[unskew::transform(batch)]
 pub fn spend_level(amount: Column<'_, Option<f64>>) -> Vec<Option<u8>> {
-    let level = |amount: f64| [16.0, 32.0, 64.0, 128.0, 256.0].iter().filter(|step| amount >= **step).count();
+    let level = |amount: f64| {
+        [16.0, 32.0, 64.0, 128.0, 256.0].iter().filter(|step| amount >= **step).count()
+    };
     amount.iter().map(|amount| Some(level(amount?) as u8)).collect()
 }
 
