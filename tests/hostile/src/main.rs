@@ -1,0 +1,3 @@
+//! Runs every guest and says what came of it.
+
+fn main() {}
