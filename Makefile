@@ -18,7 +18,7 @@ export PATH := $(UNSKEW_CACHE_DIR)/bin:$(PATH)
 # Nothing of ours writes into the checkout on the side.
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test quick check fuzz format bless bless-wit clean
+.PHONY: help setup bench demo test quick check fuzz format bless bless-wit clean
 
 help: ## says what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,11 @@ check: ## format, clippy, licences and sources, docs, the contract's version
 fuzz: ## runs each fuzz target for a minute (FUZZ_SECONDS=60)
 	@./setup.sh fuzz
 	@scripts/fuzz.sh
+
+bench: ## measures against named floors and peers, and prints one table; quiet machines only
+	@./setup.sh guest
+	@cargo build --release --locked --workspace --bin unskew-bench --bin unskew
+	@"$(CARGO_TARGET_DIR)/release/unskew-bench" $(FIGURES)
 
 format: ## formats the Rust code
 	cargo fmt

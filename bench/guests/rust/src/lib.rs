@@ -1,0 +1,45 @@
+//! What the benchmarks call: the functions of `kernels`, as transforms.
+
+mod kernels;
+
+/// Kilometres between two points.
+#[unskew::transform]
+fn haversine(lat1: f64, lon1: f64, lat2: f64, lon2: f64) -> f64 {
+    kernels::haversine(lat1, lon1, lat2, lon2)
+}
+
+/// The same, which panics where the first latitude is none.
+#[unskew::transform]
+fn haversine_or_panic(lat1: f64, lon1: f64, lat2: f64, lon2: f64) -> f64 {
+    assert!(lat1.abs() <= 90.0, "{lat1} is no latitude");
+    kernels::haversine(lat1, lon1, lat2, lon2)
+}
+
+/// The logistic function.
+#[unskew::transform]
+fn logistic(x: f64) -> f64 {
+    kernels::logistic(x)
+}
+
+/// A hash of 64 bits.
+#[unskew::transform]
+fn mix(x: u64) -> u64 {
+    kernels::mix(x)
+}
+
+/// x y + 1.
+#[unskew::transform]
+fn light(x: f64, y: f64) -> f64 {
+    kernels::light(x, y)
+}
+
+/// A text in order, and its length.
+#[unskew::transform(outputs = ["text", "length"])]
+fn tidy(text: &str) -> (String, i64) {
+    kernels::tidy(text)
+}
+
+unskew::module!(
+    name = "bench",
+    transforms = [haversine, haversine_or_panic, logistic, mix, light, tidy]
+);

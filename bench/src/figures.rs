@@ -1,0 +1,102 @@
+//! One file for each kind of figure.
+
+mod columns;
+mod faults;
+mod fresh;
+mod load;
+mod python;
+mod scaling;
+mod warm;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use unskew_host::{CompiledModule, Host, HostConfig, Isolation, NanPolicy};
+
+use crate::guests::Guests;
+use crate::race::Plan;
+use crate::report::Figure;
+
+/// What all figures share.
+pub(crate) struct Bench {
+    pub(crate) plan: Plan,
+    pub(crate) guests: Guests,
+}
+
+/// A row of the table, or several.
+pub(crate) struct Measurable {
+    pub(crate) id: &'static str,
+    pub(crate) measure: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
+}
+
+/// All of them, in the order of the table.
+pub(crate) const FIGURES: &[Measurable] = &[
+    Measurable { id: "host.heavy", measure: columns::heavy },
+    Measurable { id: "host.light", measure: columns::light },
+    Measurable { id: "host.strings", measure: columns::strings },
+    Measurable { id: "host.warm1_rust", measure: warm::rust },
+    Measurable { id: "host.warm1_python", measure: warm::python },
+    Measurable { id: "host.fresh_rust", measure: fresh::rust },
+    Measurable { id: "host.fresh_python", measure: fresh::python },
+    Measurable { id: "host.python_row", measure: python::rows },
+    Measurable { id: "host.python_batch", measure: python::columns },
+    Measurable { id: "host.faults", measure: faults::faults },
+    Measurable { id: "host.scaling", measure: scaling::scaling },
+    Measurable { id: "host.build", measure: load::build },
+    Measurable { id: "host.load", measure: load::load },
+];
+
+impl Bench {
+    pub(crate) fn new(plan: Plan) -> anyhow::Result<Self> {
+        let cache_dir = std::env::var_os("UNSKEW_CACHE_DIR")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/unskew")))
+            .context("set UNSKEW_CACHE_DIR: HOME is not set")?;
+        Ok(Self { plan, guests: Guests { cache_dir } })
+    }
+
+    /// A module in a host with its defaults but for these two.
+    pub(crate) fn load(
+        &self,
+        component: &[u8],
+        isolation: Isolation,
+        nan: NanPolicy,
+    ) -> anyhow::Result<CompiledModule> {
+        let config = HostConfig {
+            cache_dir: Some(self.guests.cache_dir.clone()),
+            isolation,
+            nan: Some(nan),
+            ..HostConfig::default()
+        };
+        Host::new(config)?.load(component).map_err(|e| anyhow!("{e}"))
+    }
+
+    /// The module of `bench/guests/rust` with NaNs made canonical at the
+    /// boundary, and with `nan: strict`.
+    pub(crate) fn rust_modules(&self) -> anyhow::Result<[CompiledModule; 2]> {
+        self.modules("rust")
+    }
+
+    /// Those of `bench/guests/python`.
+    pub(crate) fn python_modules(&self) -> anyhow::Result<[CompiledModule; 2]> {
+        self.modules("python")
+    }
+
+    fn modules(&self, guest: &str) -> anyhow::Result<[CompiledModule; 2]> {
+        let component = self.guests.module(guest)?;
+        Ok([
+            self.load(&component, Isolation::Reuse, NanPolicy::Boundary)?,
+            self.load(&component, Isolation::Reuse, NanPolicy::Strict)?,
+        ])
+    }
+}
+
+/// The index of a transform in a module's manifest.
+pub(crate) fn index_of(module: &CompiledModule, transform: &str) -> anyhow::Result<usize> {
+    module
+        .manifest()
+        .transforms
+        .iter()
+        .position(|signature| signature.name.as_str() == transform)
+        .with_context(|| format!("the module has no transform {transform}"))
+}
