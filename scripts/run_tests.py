@@ -155,11 +155,8 @@ def all_steps(cache: pathlib.Path, target: pathlib.Path) -> list[Step]:
         Step("Python SDK", pytest, folder=sdk),
     ]
     unskew = str(target / "release" / "unskew")
-    modules = target / "examples"
-    modules.mkdir(parents=True, exist_ok=True)
     for folder in sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir()):
         name = f"examples/{folder.name}"
-        module = str(modules / f"{folder.name}.wasm")
         if (folder / "Cargo.toml").exists():
             # Locked: a test must not change what is committed.
             native = Step(f"{name}, natively", [*CARGO, "--locked"], folder=folder)
@@ -167,7 +164,7 @@ def all_steps(cache: pathlib.Path, target: pathlib.Path) -> list[Step]:
             native = Step(f"{name}, natively", pytest, folder=folder)
         # Built first: that puts the SDK beside the code, which the unit tests need.
         steps += [
-            Step(f"{name}, built", [unskew, "build", name, "-o", module], has_tests=False),
+            Step(f"{name}, built", [unskew, "build", name], has_tests=False),
             Step(f"{name}, golden cases", [unskew, "test", name]),
             native,
         ]
