@@ -40,6 +40,8 @@ pub(crate) struct GuestState {
     pub(crate) log: CallLog,
     pub(crate) limits: Arc<Limits>,
     pub(crate) name: Arc<str>,
+    /// Computed once: a call of one row would feel the division.
+    deadline_ticks: u64,
     memory_limit: usize,
     memory: usize,
     out_of_memory: bool,
@@ -133,6 +135,7 @@ impl Instance {
                 log: CallLog::default(),
                 limits: Arc::clone(limits),
                 name: Arc::clone(name),
+                deadline_ticks: deadline_ticks(limits),
                 memory_limit,
                 memory: 0,
                 out_of_memory: false,
@@ -215,14 +218,20 @@ impl Instance {
 
 /// Fuel, deadline and log for one call; gives the fuel.
 fn arm(store: &mut Store<GuestState>, hostcall_bytes: usize) -> u64 {
-    let limits = Arc::clone(&store.data().limits);
-    store.set_fuel(limits.fuel).expect("the engine consumes fuel");
-    // Ticks are counted from a tick that may be about to end: one more.
-    let ticks = limits.deadline.as_nanos().div_ceil(EPOCH.as_nanos()) + 1;
-    store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX / 2));
+    let GuestState { log, limits, deadline_ticks, .. } = store.data_mut();
+    let (fuel, ticks) = (limits.fuel, *deadline_ticks);
+    *log = CallLog::default();
+    store.set_fuel(fuel).expect("the engine consumes fuel");
+    store.set_epoch_deadline(ticks);
     store.set_hostcall_fuel(hostcall_bytes);
-    store.data_mut().log = CallLog::default();
-    limits.fuel
+    fuel
+}
+
+/// The deadline in ticks of the epoch, which are counted from one that may be
+/// about to end: one more.
+fn deadline_ticks(limits: &Limits) -> u64 {
+    let ticks = limits.deadline.as_nanos().div_ceil(EPOCH.as_nanos()) + 1;
+    u64::try_from(ticks).unwrap_or(u64::MAX / 2)
 }
 
 fn explain(store: &mut Store<GuestState>, error: &wasmtime::Error) -> FailedCall {
