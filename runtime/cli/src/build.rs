@@ -25,8 +25,8 @@ Examples:
 ///
 /// Finds the language, runs its toolchain, and evaluates every transform in the
 /// sandbox on generated rows: one whose results depend on other rows or on
-/// earlier calls is refused, with a row that shows it. Where the source is what an existing module was built
-/// from, nothing is done.
+/// earlier calls is refused, with a row that shows it. Where the source is what
+/// an existing module was built from, nothing is done.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
     /// The project's folder, with Cargo.toml or pyproject.toml
@@ -81,6 +81,8 @@ pub(crate) fn build(
 ) -> anyhow::Result<ProjectModule> {
     let path = output.map_or_else(|| project.default_output(), Path::to_owned);
     check_output(&path)?;
+    // Where it is a link, what the link points to is replaced.
+    let path = if path.is_symlink() { fs::canonicalize(&path).unwrap_or(path) } else { path };
     if !force && let Some(current) = current_module(project, &path, context)? {
         return Ok(current);
     }
@@ -119,10 +121,13 @@ fn announce(project: &Project, context: &Context) {
 /// Refuses an output that cannot be, before the build takes its time.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     let place = || path.display().to_string();
-    if path.is_dir() {
-        let what = "the output is a folder";
+    // Its place is taken by the new file, which must not happen to `/dev/null`.
+    if let Ok(found) = fs::metadata(path)
+        && !found.is_file()
+    {
+        let what = if found.is_dir() { "is a folder" } else { "is there, and is no file" };
         let help = "give the path of a file, such as modules/shop.wasm";
-        return Err(UserError::new(what).at(place()).help(help).into());
+        return Err(UserError::new(format!("the output {what}")).at(place()).help(help).into());
     }
     if !parent(path).is_dir() {
         let help = format!("make it first: `mkdir -p {}`", parent(path).display());

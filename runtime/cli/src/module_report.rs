@@ -23,6 +23,7 @@ pub(crate) struct ModuleReport {
     digest: ModuleDigest,
     source_digest: Option<SourceDigest>,
     size_bytes: u64,
+    nan: &'static str,
     imports: Vec<String>,
     transforms: Vec<TransformSignature>,
     aggregates: Vec<AggregateSignature>,
@@ -42,6 +43,7 @@ impl ModuleReport {
             digest: module.digest(),
             source_digest: unskew_build::read_source_digest(component).or(manifest.source_digest),
             size_bytes: component.len() as u64,
+            nan: module.nan_policy().as_str(),
             imports: module.imports().to_vec(),
             transforms: manifest.transforms.clone(),
             aggregates: manifest.aggregates.clone(),
@@ -60,6 +62,7 @@ impl ModuleReport {
             digest,
             source_digest,
             size_bytes,
+            nan,
             imports,
             transforms,
             aggregates,
@@ -76,6 +79,7 @@ impl ModuleReport {
         line("source digest", &source_digest.map_or("not recorded".to_owned(), |d| d.to_string()));
         line("size", &format!("{} bytes", thousands(*size_bytes)));
         line("contract", contract);
+        line("nan", nan);
         line("imports", &if imports.is_empty() { "none".to_owned() } else { imports.join(", ") });
         if !description.is_empty() {
             line("description", description);

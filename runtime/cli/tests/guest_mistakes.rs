@@ -36,23 +36,14 @@ fn mistakes_in_rust() {
     let lib = |function: &str| {
         format!("{function}\nunskew::module!(name = \"shop\", transforms = [f]);\n")
     };
-    let cases: [(&str, &str, &[&str]); 5] = [
+    let cases: [(&str, &str, &[&str]); 4] = [
         (
             "an unsupported type",
             "#[unskew::transform]\nfn f(x: std::time::Duration) -> f64 { x.as_secs_f64() }",
             &["Duration", "src/lib.rs:2"],
         ),
-        (
-            "an unsupported output",
-            "#[unskew::transform]\nfn f(x: i64) -> std::rc::Rc<i64> { std::rc::Rc::new(x) }",
-            &["Rc<i64>", "src/lib.rs:2"],
-        ),
         ("a syntax error", "#[unskew::transform]\nfn f(x: i64) -> i64 { x + }", &["src/lib.rs:2"]),
-        (
-            "a function without the attribute",
-            "fn f(x: i64) -> i64 { x }",
-            &["src/lib.rs:2"],
-        ),
+        ("a function without the attribute", "fn f(x: i64) -> i64 { x }", &["src/lib.rs:2"]),
         (
             "an import",
             "#[link(wasm_import_module = \"env\")]\nunsafe extern \"C\" { safe fn clock() -> i64; }\n#[unskew::transform]\nfn f(x: i64) -> i64 { x + clock() }",
@@ -76,22 +67,18 @@ fn mistakes_in_python() {
     let dir = spoiled("python");
     let module =
         |function: &str| format!("from unskew import transform\n\n@transform\n{function}\n");
-    let cases: [(&str, &str, &[&str]); 4] = [
+    let cases: [(&str, &str, &[&str]); 2] = [
         (
             "an unsupported type hint",
             "def f(x: complex) -> float:\n    return x.real",
             &["complex", "features.py", "f"],
         ),
-        ("a missing type hint", "def f(x) -> float:\n    return x", &["features.py", "x"]),
-        ("a missing output", "def f(x: float):\n    return x", &["features.py", "f"]),
         ("a syntax error", "def f(x: float) -> float:\n    return x +", &["features.py", "5"]),
     ];
     for (what, function, parts) in cases {
         println!("{what}");
         refused(&dir, "features.py", &module(function), parts);
     }
-    println!("an error while it is imported");
-    refused(&dir, "features.py", "1 / 0", &["ZeroDivisionError", "features.py", "1"]);
     println!("an import that is not there");
     refused(&dir, "features.py", "import numpy", &["numpy", "features.py"]);
     println!("a broken pyproject.toml");

@@ -87,6 +87,7 @@ fn outputs_that_cannot_be_are_refused_before_the_build() {
     let dir = folder(&[("pyproject.toml", b"[project]\nname = \"p\"\n"), ("out/x", b"")]);
     let project = text(dir.path());
     run(["build", project, "-o", text(&dir.path().join("out"))]).refused(&["is a folder"]);
+    run(["build", project, "-o", "/dev/null"]).refused(&["/dev/null", "no file"]);
     let below = dir.path().join("missing/m.wasm");
     run(["build", project, "-o", text(&below)]).refused(&["does not exist", "mkdir -p"]);
 }
