@@ -106,3 +106,20 @@ pub fn read_source_digest(component: &[u8]) -> Option<SourceDigest> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_digest_is_read_back_from_a_component_alone() {
+        let digest = SourceDigest::from_bytes([7; 32]);
+        let component = record_source_digest(&Component::new().finish(), digest);
+        assert_eq!(read_source_digest(&component), Some(digest));
+        assert_eq!(read_source_digest(&Component::new().finish()), None);
+        assert_eq!(read_source_digest(&component[..component.len() - 1]), None);
+        assert_eq!(read_source_digest(b"not a component"), None);
+        let module = record_source_digest(&wasm_encoder::Module::new().finish(), digest);
+        assert_eq!(read_source_digest(&module), None);
+    }
+}

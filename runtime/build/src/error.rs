@@ -41,7 +41,7 @@ pub enum BuildError {
     Compile {
         /// the project
         dir: PathBuf,
-        /// what the compiler said, its last lines
+        /// what the compiler said, shortened where it is long
         output: String,
     },
     /// The project's code cannot be imported.

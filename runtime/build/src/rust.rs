@@ -18,7 +18,8 @@ use crate::rust_toolchain::{TARGET, Toolchain};
 use crate::sdk;
 
 /// How much of what Cargo said an error shows.
-const SHOWN_LINES: usize = 80;
+const FIRST_LINES: usize = 120;
+const LAST_LINES: usize = 20;
 
 /// Builds the project in `dir`, an absolute path without links, to a
 /// component.
@@ -218,7 +219,7 @@ fn read_artifact(
 ) -> Result<Vec<u8>, BuildError> {
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        let mut output = last_lines(&said);
+        let mut output = shortened(&said);
         if said.contains("error[E0573]: expected type, found function") {
             output.push_str(
                 "\nhelp: a function in `unskew::module!` needs #[unskew::transform] before it",
@@ -251,12 +252,29 @@ fn read_artifact(
     fs::read(&module).map_err(BuildError::io("read", module))
 }
 
-fn last_lines(text: &str) -> String {
+/// The beginning, where the first mistake stands, and the end, where Cargo
+/// says what follows from it.
+fn shortened(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
-    let skipped = lines.len().saturating_sub(SHOWN_LINES);
-    let mut shown = lines[skipped..].join("\n");
-    if skipped > 0 {
-        shown.insert_str(0, &format!("({skipped} lines before these)\n"));
+    let Some(skipped) = lines.len().checked_sub(FIRST_LINES + LAST_LINES).filter(|n| *n > 0) else {
+        return lines.join("\n");
+    };
+    let first = lines[..FIRST_LINES].join("\n");
+    let last = lines[lines.len() - LAST_LINES..].join("\n");
+    format!("{first}\n... ({skipped} lines more) ...\n{last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_output_keeps_its_beginning_and_its_end() {
+        let lines = |count: usize| (0..count).map(|i| format!("line {i}\n")).collect::<String>();
+        let whole = FIRST_LINES + LAST_LINES;
+        assert_eq!(shortened(&lines(whole)), lines(whole).trim_end());
+        let short = shortened(&lines(whole + 7));
+        assert!(short.starts_with("line 0\n") && short.contains("(7 lines more)"), "{short}");
+        assert!(short.ends_with(&format!("line {}", whole + 6)), "{short}");
     }
-    shown
 }

@@ -155,3 +155,119 @@ fn label_outside(dir: &Path, path: &Path) -> String {
         format!("{}{down}", "../".repeat(up))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: &str = "[package]\nname = \"a\"\n";
+
+    fn write(dir: &Path, files: &[(&str, &str)]) {
+        for (name, content) in files {
+            let path = dir.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+    }
+
+    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[("Cargo.toml", PACKAGE), ("src/lib.rs", "code")]);
+        write(dir.path(), files);
+        dir
+    }
+
+    fn digest_of(files: &[(&str, &str)]) -> SourceDigest {
+        source_digest(project(files).path()).unwrap()
+    }
+
+    #[test]
+    fn what_is_built_from_counts_and_nothing_else() {
+        let plain = digest_of(&[]);
+        for (name, content) in [
+            ("target/release/x", "built"),
+            (".git/HEAD", "x"),
+            (".unskew/sdk-rust/src/lib.rs", "x"),
+            (".venv/lib/x.py", "x"),
+            ("src/__pycache__/x.py", "x"),
+            ("src/.lib.rs.swp", "x"),
+            ("shop.wasm", "x"),
+        ] {
+            assert_eq!(digest_of(&[(name, content)]), plain, "{name} counts");
+        }
+        for (name, content) in [
+            ("src/lib.rs", "other code"),
+            ("src/more.rs", ""),
+            ("src/target/mod.rs", "a module called target"),
+            ("Cargo.lock", "locked"),
+            ("data/prices.csv", "1,2"),
+            (".cargo/config.toml", "[build]"),
+        ] {
+            assert_ne!(digest_of(&[(name, content)]), plain, "{name} does not count");
+        }
+        assert_ne!(digest_of(&[("a", "bc")]), digest_of(&[("ab", "c")]));
+    }
+
+    #[test]
+    fn dependencies_by_path_count_from_where_they_lie() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, shared) = (dir.path().join("one"), dir.path().join("shared"));
+        let depends = format!("{PACKAGE}[dependencies]\nshared = {{ path = \"../shared\" }}\n");
+        write(&one, &[("Cargo.toml", &depends), ("src/lib.rs", "code")]);
+        let wrong = source_digest(&one).unwrap_err().to_string();
+        assert!(wrong.contains("correct the `path`"), "{wrong}");
+
+        write(&shared, &[("Cargo.toml", PACKAGE), ("src/lib.rs", "shared")]);
+        let before = source_digest(&one).unwrap();
+        write(&shared, &[("src/lib.rs", "changed")]);
+        assert_ne!(source_digest(&one).unwrap(), before);
+    }
+
+    #[test]
+    fn a_workspace_above_counts_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = dir.path().join("one");
+        write(dir.path(), &[("Cargo.toml", "[workspace]\nmembers = [\"one\"]\n")]);
+        write(&one, &[("Cargo.toml", PACKAGE), ("src/lib.rs", "code")]);
+        let before = source_digest(&one).unwrap();
+        write(dir.path(), &[("Cargo.lock", "locked")]);
+        assert_ne!(source_digest(&one).unwrap(), before);
+    }
+
+    #[test]
+    fn wrong_project_files_are_named() {
+        for (toml, part) in [
+            ("not toml", "not valid TOML"),
+            ("[workspace]", "no [package]"),
+            ("[package]\nname = 3", "no [package]"),
+        ] {
+            let dir = project(&[("Cargo.toml", toml)]);
+            let error = source_digest(dir.path()).unwrap_err();
+            assert!(error.is_users(), "{error}");
+            let message = error.to_string();
+            assert!(message.contains(part) && message.contains("Cargo.toml"), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_inside() {
+        use std::os::unix::fs::symlink;
+
+        let dir = project(&[("data/a.csv", "1")]);
+        let before = source_digest(dir.path()).unwrap();
+        symlink("a.csv", dir.path().join("data/b.csv")).unwrap();
+        assert_ne!(source_digest(dir.path()).unwrap(), before);
+        // Around in a circle, which must not be followed.
+        symlink(dir.path(), dir.path().join("data/all")).unwrap();
+        source_digest(dir.path()).unwrap();
+
+        for (target, part) in [("/etc/hostname", "leaves the project"), ("nothing", "nowhere")] {
+            let link = dir.path().join("data/out");
+            symlink(target, &link).unwrap();
+            let message = source_digest(dir.path()).unwrap_err().to_string();
+            assert!(message.contains(part) && message.contains("data/out"), "{message}");
+            fs::remove_file(&link).unwrap();
+        }
+    }
+}
