@@ -28,6 +28,9 @@ use crate::source::{
 /// come in full batches, larger ones in smaller batches.
 const BATCH_BYTES: u64 = 8 << 20;
 
+/// Bytes of a Parquet file at least: two marks and the length of its footer.
+const SHORTEST: u64 = 12;
+
 /// A Parquet file whose schema is known.
 pub(crate) struct ParquetFile {
     path: PathBuf,
@@ -75,17 +78,17 @@ impl ParquetFile {
             rows: Some(metadata.metadata().row_groups().iter().map(rows_of).sum()),
             bytes: file.metadata().ok().map(|metadata| metadata.len()),
         };
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
-        let mask = ProjectionMask::roots(reader.parquet_schema(), columns.iter().copied());
-        let batch_rows = batch_rows(metadata.metadata(), &mask);
-        let reader = guarded(|| reader.with_projection(mask).with_batch_size(batch_rows).build())
-            .map_err(|reason| BatchError::WrongFile { path: path.clone(), reason })?;
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
         let kept_schema = Arc::new(kept_schema);
         let source = ParquetSource {
             path,
-            reader,
+            file,
+            metadata,
+            mask,
             schema: Arc::clone(&read_schema),
-            row_groups: metadata.metadata().row_groups().iter().map(rows_of).collect(),
+            reader: None,
+            row_group: 0,
+            first_row: 0,
             rows_read: 0,
             size,
         };
@@ -111,18 +114,19 @@ fn check_form(path: &Path, file: &mut File) -> Result<(), BatchError> {
         Err(BatchError::WrongFile { path: path.to_owned(), reason: reason.to_owned() })
     };
     let length = file.metadata().map_err(read)?.len();
-    let mut head = [0; 4];
-    let mut tail = [0; 4];
     if length == 0 {
         return wrong("the file is empty (0 bytes), so it is no Parquet file");
     }
-    if length < 12 {
-        return wrong("the file is too short to be a Parquet file");
+    let mut head = [0; 4];
+    let mut tail = [0; 4];
+    let known = usize::try_from(length).unwrap_or(4).min(4);
+    file.read_exact(&mut head[..known]).map_err(read)?;
+    if length >= SHORTEST {
+        file.seek(SeekFrom::End(-4)).map_err(read)?;
+        file.read_exact(&mut tail).map_err(read)?;
     }
-    file.read_exact(&mut head).map_err(read)?;
-    file.seek(SeekFrom::End(-4)).map_err(read)?;
-    file.read_exact(&mut tail).map_err(read)?;
     file.seek(SeekFrom::Start(0)).map_err(read)?;
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match (&head, &tail) {
         (b"PAR1", b"PAR1") => Ok(()),
         (b"PARE", _) | (_, b"PARE") => {
@@ -140,9 +144,10 @@ fn check_form(path: &Path, file: &mut File) -> Result<(), BatchError> {
         _ if head[0] == b'{' => {
             wrong("it is no Parquet file; it looks like JSON lines (--input-format jsonl)")
         }
-        _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
+        _ if head[..known].iter().all(is_text) => {
             wrong("it is no Parquet file; it looks like text (--input-format csv or jsonl)")
         }
+        _ if length < SHORTEST => wrong("the file is too short to be a Parquet file"),
         _ => wrong("it is no Parquet file: it does not begin and end with PAR1"),
     }
 }
@@ -208,81 +213,91 @@ fn check_compression(
     Ok(())
 }
 
-/// How many rows a batch may have so that it does not grow too large.
-fn batch_rows(metadata: &ParquetMetaData, mask: &ProjectionMask) -> usize {
-    let row_bytes = metadata.row_groups().iter().map(|group| {
-        let bytes: i64 = group
-            .columns()
-            .iter()
-            .enumerate()
-            .filter(|(leaf, _)| mask.leaf_included(*leaf))
-            .map(|(_, column)| {
-                // Where values repeat, this is much more than what is stored.
-                let unpacked = column.unencoded_byte_array_data_bytes().unwrap_or(0);
-                column.uncompressed_size().max(unpacked)
-            })
-            .sum();
-        u64::try_from(bytes).unwrap_or(0) / rows_of(group).max(1)
+/// How many rows of a row group a batch may have so that it does not grow too
+/// large.
+fn batch_rows(row_group: &RowGroupMetaData, mask: &ProjectionMask) -> usize {
+    let columns = row_group.columns().iter().enumerate();
+    let read = columns.filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, column)| column);
+    let bytes = read.map(|column| {
+        // Where values repeat, this is much more than what is stored.
+        let unpacked = column.unencoded_byte_array_data_bytes().unwrap_or(0);
+        u64::try_from(column.uncompressed_size().max(unpacked)).unwrap_or(0)
     });
-    let largest = row_bytes.max().unwrap_or(0).max(1);
-    usize::try_from(BATCH_BYTES / largest).unwrap_or(PIECE_ROWS).clamp(1, PIECE_ROWS)
+    let row_bytes = bytes.sum::<u64>() / rows_of(row_group).max(1);
+    usize::try_from(BATCH_BYTES / row_bytes.max(1)).unwrap_or(PIECE_ROWS).clamp(1, PIECE_ROWS)
 }
 
+/// Reads one row group after the other, so that damage is reported where it is.
 struct ParquetSource {
     path: PathBuf,
-    reader: ParquetRecordBatchReader,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    mask: ProjectionMask,
     schema: SchemaRef,
-    /// How many rows each has.
-    row_groups: Vec<u64>,
+    /// Of the current row group, once it was begun.
+    reader: Option<ParquetRecordBatchReader>,
+    row_group: usize,
+    /// The first row of the current row group.
+    first_row: u64,
     rows_read: u64,
     size: InputSize,
 }
 
 impl Source for ParquetSource {
     fn next(&mut self) -> Result<Option<Piece>, BatchError> {
-        let reader = &mut self.reader;
-        let batch = match guarded(|| reader.next().transpose()) {
-            Ok(Some(batch)) => batch,
-            Ok(None) => return self.finished(),
-            Err(reason) => return Err(self.damaged(reason)),
-        };
-        // The reader's own schema has lost the metadata of a hinted one.
-        let batch = batch
-            .with_schema(Arc::clone(&self.schema))
-            .map_err(|error| self.damaged(error.to_string()))?;
-        let first_row = self.rows_read;
-        self.rows_read += batch.num_rows() as u64;
-        let share = self.rows_read as f64 / self.size.rows.unwrap_or(0).max(1) as f64;
-        let bytes_read = (self.size.bytes.unwrap_or(0) as f64 * share) as u64;
-        let rows = batch.num_rows();
-        Ok(Some(Piece { first_row, rows, content: Content::Batch(batch), bytes_read }))
+        let groups = Arc::clone(self.metadata.metadata());
+        while let Some(group) = groups.row_groups().get(self.row_group) {
+            let batch = self.next_batch(group).map_err(|reason| self.damaged(reason))?;
+            let Some(batch) = batch else {
+                let found = self.rows_read - self.first_row;
+                if found != rows_of(group) {
+                    let reason = format!("{found} rows instead of {}", rows_of(group));
+                    return Err(self.damaged(reason));
+                }
+                self.reader = None;
+                self.row_group += 1;
+                self.first_row = self.rows_read;
+                continue;
+            };
+            let (first_row, rows) = (self.rows_read, batch.num_rows());
+            self.rows_read += rows as u64;
+            let share = self.rows_read as f64 / self.size.rows.unwrap_or(0).max(1) as f64;
+            let bytes_read = (self.size.bytes.unwrap_or(0) as f64 * share) as u64;
+            return Ok(Some(Piece { first_row, rows, content: Content::Batch(batch), bytes_read }));
+        }
+        Ok(None)
     }
 }
 
 impl ParquetSource {
-    fn finished(&self) -> Result<Option<Piece>, BatchError> {
-        match self.size.rows {
-            Some(rows) if rows != self.rows_read => Err(self.damaged(format!(
-                "the file says that it has {rows} rows, and {} were found",
-                self.rows_read
-            ))),
-            _ => Ok(None),
-        }
+    /// The next batch of the current row group.
+    fn next_batch(&mut self, group: &RowGroupMetaData) -> Result<Option<RecordBatch>, String> {
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                let file = self.file.try_clone().map_err(|error| error.to_string())?;
+                let metadata = self.metadata.clone();
+                let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+                    .with_projection(self.mask.clone())
+                    .with_batch_size(batch_rows(group, &self.mask))
+                    .with_row_groups(vec![self.row_group]);
+                guarded(|| builder.build())?
+            }
+        };
+        let batch = guarded(|| reader.next().transpose())?;
+        self.reader = Some(reader);
+        // The reader's own schema has lost the metadata of the file.
+        let with_schema = |batch: RecordBatch| batch.with_schema(Arc::clone(&self.schema));
+        batch.map(with_schema).transpose().map_err(|error| error.to_string())
     }
 
     fn damaged(&self, reason: String) -> BatchError {
-        let mut first_row = 0;
-        let mut row_group = 0;
-        while let Some(rows) = self.row_groups.get(row_group)
-            && first_row + rows <= self.rows_read
-            && row_group + 1 < self.row_groups.len()
-        {
-            first_row += rows;
-            row_group += 1;
+        BatchError::RowGroup {
+            path: self.path.clone(),
+            row_group: self.row_group,
+            first_row: self.first_row,
+            reason: format!("it cannot be read, the file is damaged: {reason}"),
         }
-        let path = self.path.clone();
-        let reason = format!("it cannot be read, the file is damaged: {reason}");
-        BatchError::RowGroup { path, row_group, first_row, reason }
     }
 }
 

@@ -2,7 +2,6 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
 use unskew_executor::{OnError, TransformError, TransformKernel};
 use unskew_host::{CallMetrics, Outcome, RowError};
@@ -33,7 +32,6 @@ pub fn run(
     progress: &mut dyn FnMut(&Progress),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Summary, BatchError> {
-    let begun = Instant::now();
     let plan = Plan::new(job, Arc::clone(&kernel), cancelled)?;
     let Plan { source, stages, mut sink, mut errors, size } = plan;
     let mut tally = Tally::new(job, kernel.signature(), size);
@@ -77,7 +75,7 @@ pub fn run(
         errors.commit()?;
     }
     output.commit()?;
-    Ok(tally.summary(job, begun.elapsed()))
+    Ok(tally.summary(job))
 }
 
 fn threads(job: &Job) -> NonZero<usize> {

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 use unskew_definition::TransformSignature;
@@ -46,15 +45,8 @@ pub struct Summary {
     pub first_failure: Option<String>,
     /// What the outputs turned out to hold.
     pub outputs: Vec<OutputStatistics>,
-    /// Seconds from opening the input to the finished output.
-    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
-    pub elapsed: Duration,
     /// What the calls into the module took.
     pub calls: CallMetrics,
-}
-
-fn seconds<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(elapsed.as_secs_f64())
 }
 
 /// What is known of a job while it runs.
@@ -132,7 +124,7 @@ impl Tally {
         }
     }
 
-    pub(crate) fn summary(self, job: &Job, elapsed: Duration) -> Summary {
+    pub(crate) fn summary(self, job: &Job) -> Summary {
         let Self { transform, progress, failed_by_status, first_failure, outputs, calls } = self;
         let outputs = outputs.into_iter();
         Summary {
@@ -145,7 +137,6 @@ impl Tally {
             failed_by_status,
             first_failure,
             outputs: outputs.map(|(name, of_type, found)| found.named(&name, of_type)).collect(),
-            elapsed,
             calls,
         }
     }

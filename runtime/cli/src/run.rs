@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -134,13 +135,14 @@ pub(crate) fn run(arguments: &RunArguments, context: &Context) -> anyhow::Result
     unskew_batch::report_file_size_limit();
     let bar = Bar::new(context.progress_wanted());
     let _cleans_up = context.interrupt.defer();
+    let begun = Instant::now();
     let done =
         unskew_batch::run(&job, Arc::new(kernel), &mut |progress| bar.show(progress), &|| {
             context.interrupt.raised()
         });
     bar.finish();
     let summary = done.map_err(explained)?;
-    report(&summary, &module, context)
+    report(&summary, begun.elapsed(), &module, context)
 }
 
 fn place(path: &Path) -> String {
@@ -268,24 +270,34 @@ impl Bar {
     }
 }
 
-fn report(summary: &Summary, module: &CompiledModule, context: &Context) -> anyhow::Result<()> {
+fn report(
+    summary: &Summary,
+    elapsed: Duration,
+    module: &CompiledModule,
+    context: &Context,
+) -> anyhow::Result<()> {
     if context.json {
         #[derive(Serialize)]
         struct Document<'a> {
             module: &'a str,
             digest: ModuleDigest,
+            elapsed_seconds: f64,
             #[serde(flatten)]
             summary: &'a Summary,
         }
-        let module_name = module.manifest().name.as_str();
-        terminal::print_json(&Document { module: module_name, digest: module.digest(), summary })
+        terminal::print_json(&Document {
+            module: module.manifest().name.as_str(),
+            digest: module.digest(),
+            elapsed_seconds: elapsed.as_secs_f64(),
+            summary,
+        })
     } else {
-        Ok(terminal::print(&text(summary))?)
+        Ok(terminal::print(&text(summary, elapsed))?)
     }
 }
 
 /// The report for people.
-fn text(summary: &Summary) -> String {
+fn text(summary: &Summary, elapsed: Duration) -> String {
     let Summary {
         transform,
         input,
@@ -296,7 +308,6 @@ fn text(summary: &Summary) -> String {
         failed_by_status,
         first_failure,
         outputs,
-        elapsed,
         calls,
     } = summary;
     let seconds = elapsed.as_secs_f64();
