@@ -84,7 +84,7 @@ impl BareModule {
         };
         let transform = instance.get_export_index(&mut store, Some(&evaluate), "transform");
         let Some(transform) = transform else { bail!("there is no transform") };
-        let transform = instance.get_typed_func(&mut store, &transform)?;
+        let transform = instance.get_typed_func(&mut store, transform)?;
         Ok(BareInstance { store, transform })
     }
 }

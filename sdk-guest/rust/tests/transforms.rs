@@ -188,7 +188,7 @@ fn embeddings_times_and_decimals_go_in_and_out() {
     assert_eq!(body.node(), (2, vec![true, false]));
     assert_eq!(body.plain::<f32>()[..3], [Some(2.0), Some(4.0), Some(6.0)]);
     assert_eq!(body.plain::<i32>(), [Some(-1), Some(1)]);
-    assert_eq!(body.plain::<i128>(), [Some(125_00), None]);
+    assert_eq!(body.plain::<i128>(), [Some(12_500), None]);
 }
 
 #[unskew::transform(batch)]
