@@ -89,6 +89,7 @@ pub(crate) struct GlobalOptions {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub(crate) enum Command {
     #[command(after_help = new::EXAMPLES)]
     New(new::NewArguments),
@@ -101,7 +102,7 @@ pub(crate) enum Command {
     #[command(after_help = dev::EXAMPLES)]
     Dev(dev::DevArguments),
     #[command(after_help = run::EXAMPLES)]
-    Run(run::RunArguments),
+    Run(Box<run::RunArguments>),
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArguments),
 }

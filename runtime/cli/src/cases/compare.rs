@@ -118,7 +118,7 @@ fn same_bits(expected: &Cell, got: &Cell) -> bool {
 
 impl Mismatch {
     fn between(data_type: &DataType, expected: &Cell, got: &Cell) -> Self {
-        let texts = [expected, got].map(|cell| value_text(cell));
+        let texts = [expected, got].map(value_text);
         let bits = (texts[0] == texts[1])
             .then(|| (bits_text(data_type, expected), bits_text(data_type, got)));
         let [expected, got] = texts;
