@@ -102,8 +102,10 @@ fn span(start: usize, end: usize, quoting: Quoting) -> Span {
 mod tests {
     use super::*;
 
+    type Fields = Vec<(String, Quoting)>;
+
     /// Reads all records, the bytes coming one by one.
-    fn records(text: &str) -> Result<Vec<Vec<(String, Quoting)>>, (usize, &'static str)> {
+    fn records(text: &str) -> Result<Vec<Fields>, (usize, &'static str)> {
         let bytes = text.as_bytes();
         let mut records = Vec::new();
         let mut start = 0;

@@ -117,7 +117,7 @@ pub enum BatchError {
         /// the input
         path: PathBuf,
         /// what does not fit
-        source: ArgumentError,
+        source: Box<ArgumentError>,
     },
     /// The policy for failed rows cannot be followed.
     #[error(transparent)]

@@ -10,10 +10,9 @@ use unskew_host::RowError;
 use crate::error::BatchError;
 use crate::format::FileFormat;
 use crate::job::ParquetCompression;
+use crate::output::Output;
 use crate::sink::{Encode, Finished, Sink};
 use crate::source::Kept;
-use crate::write_parquet::{ParquetEncoder, ParquetSink};
-use crate::write_text::{CsvEncoder, JsonEncoder, TextSink, csv_header};
 
 /// Writes failed rows: `row` (of the input, counted from 0), `transform`,
 /// `status` and `message`.
@@ -36,21 +35,9 @@ impl ErrorsFile {
             Field::new("status", ArrowType::Utf8, false),
             Field::new("message", ArrowType::Utf8, false),
         ]));
-        let (encoder, sink): (Box<dyn Encode>, Box<dyn Sink>) = match format {
-            FileFormat::Parquet => {
-                let sink = ParquetSink::create(path, &schema, ParquetCompression::default())?;
-                let path = path.to_owned();
-                (Box::new(ParquetEncoder { schema: Arc::clone(&schema), path }), Box::new(sink))
-            }
-            FileFormat::Csv(packing) => {
-                let sink = TextSink::create(path, packing, &csv_header(&schema))?;
-                (Box::new(CsvEncoder { path: path.to_owned() }), Box::new(sink))
-            }
-            FileFormat::JsonLines(packing) => {
-                let sink = TextSink::create(path, packing, b"")?;
-                (Box::new(JsonEncoder::new(path, schema.fields(), &[])), Box::new(sink))
-            }
-        };
+        let columns = schema.fields().len();
+        let compression = ParquetCompression::default();
+        let Output { encoder, sink } = Output::create(path, format, &schema, columns, compression)?;
         Ok(Self { schema, transform: transform.to_owned(), encoder, sink })
     }
 

@@ -32,6 +32,7 @@ mod errors_file;
 mod format;
 mod job;
 mod json_object;
+mod output;
 mod output_file;
 mod pipeline;
 mod plan;

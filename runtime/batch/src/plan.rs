@@ -7,23 +7,21 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use arrow::datatypes::{DataType as ArrowType, Field, FieldRef, Schema, SchemaRef};
 use unskew_definition::{DataType, TransformSignature};
-use unskew_executor::text::TextForm;
 use unskew_executor::{ErrorPolicy, TransformKernel, TransformOperator, converts};
 
 use crate::error::BatchError;
 use crate::errors_file::ErrorsFile;
 use crate::format::{FileFormat, Packing};
-use crate::job::{Job, ParquetCompression};
+use crate::job::Job;
+use crate::output::Output;
 use crate::read_csv::{CsvColumn, CsvFile};
 use crate::read_jsonl::{JsonColumn, KeptMembers, read_jsonl, scan_names};
 use crate::read_parquet::ParquetFile;
 use crate::sink::{Encode, Sink};
 use crate::source::{Decode, InputSize, KeptSchema, Opened, Source};
 use crate::text_input::TextInput;
-use crate::write_parquet::{ParquetEncoder, ParquetSink};
-use crate::write_text::{CsvEncoder, JsonEncoder, TextSink, check_printable, csv_header};
 
 /// A job that can begin.
 pub(crate) struct Plan {
@@ -63,7 +61,10 @@ impl Plan {
         let outputs = output_fields(job, signature, &names);
         let operator = TransformOperator::new(Arc::clone(&kernel), &job.columns, &schema, policy)
             .map_err(|source| arguments(job, source))?;
-        let (encoder, sink) = open_output(job, &schema, kept, &outputs, formats.output)?;
+        let (kept, schema) = output_schema(&schema, &kept, outputs);
+        let compression = job.compression.unwrap_or_default();
+        let output = Output::create(&job.output, formats.output, &schema, kept, compression)?;
+        let Output { encoder, sink } = output;
         let errors = job
             .errors
             .as_deref()
@@ -157,7 +158,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 fn arguments(job: &Job, source: unskew_executor::ArgumentError) -> BatchError {
-    BatchError::Arguments { path: job.input.clone(), source }
+    BatchError::Arguments { path: job.input.clone(), source: Box::new(source) }
 }
 
 /// The name of each output's column.
@@ -418,55 +419,17 @@ fn open_jsonl(
     Ok(read_jsonl(open()?, fed_columns.collect(), kept, outputs.to_vec()))
 }
 
-fn open_output(
-    job: &Job,
-    input: &Schema,
-    kept: KeptSchema,
-    outputs: &[Field],
-    format: FileFormat,
-) -> Result<(Box<dyn Encode>, Box<dyn Sink>), BatchError> {
-    let path = job.output.as_path();
-    let fields: Vec<_> = match &kept {
-        KeptSchema::Columns(kept) => kept.fields().iter().cloned().collect(),
-        KeptSchema::Objects => Vec::new(),
+/// The columns of the output: what is kept, then the transform's outputs.
+fn output_schema(input: &Schema, kept: &KeptSchema, outputs: Vec<Field>) -> (usize, SchemaRef) {
+    let kept: &[FieldRef] = match kept {
+        KeptSchema::Columns(kept) => kept.fields(),
+        KeptSchema::Objects => &[],
     };
-    let all = fields.iter().cloned().chain(outputs.iter().cloned().map(Arc::new));
     let mut metadata = input.metadata().clone();
     metadata.extend(outputs.first().map(|output| output.metadata().clone()).unwrap_or_default());
-    let schema = Arc::new(Schema::new_with_metadata(all.collect::<Vec<_>>(), metadata));
-    match format {
-        FileFormat::Parquet => {
-            let compression = job.compression.unwrap_or(ParquetCompression::Zstd);
-            let sink = ParquetSink::create(path, &schema, compression)?;
-            let encoder = ParquetEncoder { schema, path: path.to_owned() };
-            Ok((Box::new(encoder), Box::new(sink)))
-        }
-        FileFormat::Csv(packing) => {
-            check_printable(path, schema.fields(), TextForm::Bare)?;
-            let sink = TextSink::create(path, packing, &csv_header(&schema))?;
-            Ok((Box::new(CsvEncoder { path: path.to_owned() }), Box::new(sink)))
-        }
-        FileFormat::JsonLines(packing) => {
-            check_printable(path, schema.fields(), TextForm::Json)?;
-            refuse_twins(&schema)?;
-            let sink = TextSink::create(path, packing, b"")?;
-            Ok((Box::new(JsonEncoder::new(path, &fields, outputs)), Box::new(sink)))
-        }
-    }
-}
-
-/// A Parquet file may have two columns of a name; an object may not.
-fn refuse_twins(schema: &Schema) -> Result<(), BatchError> {
-    let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        None => Ok(()),
-        Some(twins) => Err(BatchError::NameClash {
-            column: twins[0].to_owned(),
-            which: "two columns of the input".to_owned(),
-            advice: "keep only others (--select), or write Parquet".to_owned(),
-        }),
-    }
+    let fields = kept.iter().cloned().chain(outputs.into_iter().map(Arc::new));
+    let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata);
+    (kept.len(), Arc::new(schema))
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -4,7 +4,7 @@
 //! 1 MiB, compressed with zstd at level 1 unless told otherwise: files about as
 //! small as with higher levels at a fraction of their time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
@@ -25,8 +25,14 @@ const ROW_GROUP_BYTES: usize = 128 << 20;
 
 /// Puts the transform's outputs behind the kept columns.
 pub(crate) struct ParquetEncoder {
-    pub(crate) schema: SchemaRef,
-    pub(crate) path: std::path::PathBuf,
+    path: PathBuf,
+    schema: SchemaRef,
+}
+
+impl ParquetEncoder {
+    pub(crate) fn new(path: &Path, schema: &SchemaRef) -> Self {
+        Self { path: path.to_owned(), schema: Arc::clone(schema) }
+    }
 }
 
 impl Encode for ParquetEncoder {

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{Field, FieldRef, Schema};
+use arrow::datatypes::{FieldRef, Schema};
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
 use unskew_executor::text::{ColumnPrinter, TextForm};
@@ -44,7 +44,13 @@ fn printers(
 /// A null is an empty field, an empty text is `""`. Fields with a comma, a
 /// quote or a line end stand in quotes, and no others.
 pub(crate) struct CsvEncoder {
-    pub(crate) path: PathBuf,
+    path: PathBuf,
+}
+
+impl CsvEncoder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
 }
 
 impl Encode for CsvEncoder {
@@ -119,7 +125,7 @@ pub(crate) struct JsonEncoder {
 }
 
 impl JsonEncoder {
-    pub(crate) fn new(path: &Path, kept: &[FieldRef], outputs: &[Field]) -> Self {
+    pub(crate) fn new(path: &Path, kept: &[FieldRef], outputs: &[FieldRef]) -> Self {
         let names = |name: &str| {
             let mut out = serde_json::to_vec(name).expect("a text is written into memory");
             out.push(b':');

@@ -26,17 +26,17 @@ impl ColumnMapping {
 
     /// Refuses what is no argument of the transform, and arguments named twice.
     pub fn check(&self, signature: &TransformSignature) -> Result<(), ArgumentError> {
-        let transform = || signature.name.to_string();
+        let transform = || signature.name.as_str().into();
         for (i, (argument, _)) in self.0.iter().enumerate() {
             if signature.inputs.iter().all(|input| input.name.as_str() != argument) {
                 return Err(ArgumentError::UnknownArgument {
                     transform: transform(),
-                    argument: argument.clone(),
-                    known: listed(signature.inputs.iter().map(|input| input.name.as_str())),
+                    argument: argument.as_str().into(),
+                    known: listed(signature.inputs.iter().map(|input| input.name.as_str())).into(),
                 });
             }
             if self.0[..i].iter().any(|(earlier, _)| earlier == argument) {
-                let argument = argument.clone();
+                let argument = argument.as_str().into();
                 return Err(ArgumentError::MappedTwice { transform: transform(), argument });
             }
         }
@@ -111,8 +111,8 @@ fn bind_one(
     mapping: &ColumnMapping,
     schema: &Schema,
 ) -> Result<Bound, ArgumentError> {
-    let transform = || signature.name.to_string();
-    let argument = || input.name.to_string();
+    let transform = || signature.name.as_str().into();
+    let argument = || input.name.as_str().into();
     let column = mapping.column_of(input.name.as_str());
     let mut found = schema.fields().iter().enumerate().filter(|(_, field)| field.name() == column);
     let Some((column_at, field)) = found.next() else {
@@ -120,28 +120,29 @@ fn bind_one(
         return Err(ArgumentError::MissingColumn {
             transform: transform(),
             argument: argument(),
-            column: column.to_owned(),
-            known: listed(names()),
+            column: column.into(),
+            known: listed(names()).into(),
             hint: similar(column, names())
-                .map_or_else(String::new, |name| format!("; did you mean {name:?}?")),
+                .map_or_else(String::new, |name| format!("; did you mean {name:?}?"))
+                .into(),
         });
     };
     if found.next().is_some() {
         return Err(ArgumentError::AmbiguousColumn {
             transform: transform(),
             argument: argument(),
-            column: column.to_owned(),
+            column: column.into(),
         });
     }
     match Conversion::between(field.data_type(), &input.data_type) {
-        Some(conversion) => Ok(Bound { name: argument(), column_at, conversion }),
+        Some(conversion) => Ok(Bound { name: input.name.to_string(), column_at, conversion }),
         None => Err(ArgumentError::WrongType {
             transform: transform(),
             argument: argument(),
-            column: column.to_owned(),
-            found: arrow_name(field.data_type()),
-            wanted: input.data_type.to_string(),
-            fix: fix(field.data_type(), &input.data_type),
+            column: column.into(),
+            found: arrow_name(field.data_type()).into(),
+            wanted: input.data_type.to_string().into(),
+            fix: fix(field.data_type(), &input.data_type).into(),
         }),
     }
 }

@@ -10,31 +10,31 @@ pub enum ArgumentError {
     #[error("module {module} has no transform {transform:?}; it has {known}{hint}")]
     UnknownTransform {
         /// the module's name
-        module: String,
+        module: Box<str>,
         /// what was asked for
-        transform: String,
+        transform: Box<str>,
         /// the transforms there are
-        known: String,
+        known: Box<str>,
         /// the one that may have been meant
-        hint: String,
+        hint: Box<str>,
     },
     /// A column was given for something that is no argument.
     #[error("transform {transform} has no argument {argument:?}; its arguments: {known}")]
     UnknownArgument {
         /// the transform
-        transform: String,
+        transform: Box<str>,
         /// what was given
-        argument: String,
+        argument: Box<str>,
         /// the arguments there are
-        known: String,
+        known: Box<str>,
     },
     /// Two columns were given for one argument.
     #[error("transform {transform}, argument {argument}: two columns are given for it; give one")]
     MappedTwice {
         /// the transform
-        transform: String,
+        transform: Box<str>,
         /// the argument
-        argument: String,
+        argument: Box<str>,
     },
     /// The column is not there.
     #[error(
@@ -42,15 +42,15 @@ pub enum ArgumentError {
     )]
     MissingColumn {
         /// the transform
-        transform: String,
+        transform: Box<str>,
         /// the argument
-        argument: String,
+        argument: Box<str>,
         /// the column that would feed it
-        column: String,
+        column: Box<str>,
         /// the columns there are
-        known: String,
+        known: Box<str>,
         /// the one that may have been meant
-        hint: String,
+        hint: Box<str>,
     },
     /// There are two of it.
     #[error(
@@ -58,11 +58,11 @@ pub enum ArgumentError {
     )]
     AmbiguousColumn {
         /// the transform
-        transform: String,
+        transform: Box<str>,
         /// the argument
-        argument: String,
+        argument: Box<str>,
         /// their name
-        column: String,
+        column: Box<str>,
     },
     /// Its type holds values that the argument's does not.
     #[error(
@@ -70,17 +70,17 @@ pub enum ArgumentError {
     )]
     WrongType {
         /// the transform
-        transform: String,
+        transform: Box<str>,
         /// the argument
-        argument: String,
+        argument: Box<str>,
         /// the column that would feed it
-        column: String,
+        column: Box<str>,
         /// the column's type
-        found: String,
+        found: Box<str>,
         /// the argument's type
-        wanted: String,
+        wanted: Box<str>,
         /// what to do
-        fix: String,
+        fix: Box<str>,
     },
 }
 

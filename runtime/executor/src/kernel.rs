@@ -40,14 +40,15 @@ impl ModuleTransform {
             let names = || manifest.transforms.iter().map(|transform| transform.name.as_str());
             let is_aggregate = manifest.aggregate(name).is_some();
             ArgumentError::UnknownTransform {
-                module: manifest.name.to_string(),
-                transform: name.to_owned(),
-                known: listed(names()),
+                module: manifest.name.as_str().into(),
+                transform: name.into(),
+                known: listed(names()).into(),
                 hint: match similar(name, names()) {
                     _ if is_aggregate => format!("; {name} is an aggregate"),
                     Some(similar) => format!("; did you mean {similar:?}?"),
                     None => String::new(),
-                },
+                }
+                .into(),
             }
         })?;
         Ok(Self { module: module.clone(), index, signature: signature.clone() })
