@@ -11,7 +11,7 @@ fn build(guest: &str) -> Ran {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests").join(guest);
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("module.wasm");
-    let ran = Ran::of(shared::unskew().arg("build").arg(&project).arg("-o").arg(&output));
+    let ran = Ran::of(shared::guest_unskew().arg("build").arg(&project).arg("-o").arg(&output));
     assert!(!output.exists(), "an impure module was written");
     ran
 }
