@@ -1,3 +1,0 @@
-//! Runs every guest and says what came of it.
-
-fn main() {}
