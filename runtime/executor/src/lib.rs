@@ -21,6 +21,7 @@ pub use arguments::ColumnMapping;
 pub use arrow_name::arrow_name;
 pub use conversion::converts;
 pub use error::{ArgumentError, PolicyError, TransformError};
-pub use kernel::{ModuleTransform, TransformKernel};
+pub use kernel::ModuleTransform;
 pub use on_error::{ErrorPolicy, OnError, ParseOnErrorError};
 pub use transform::TransformOperator;
+pub use unskew_host::TransformKernel;
