@@ -1,17 +1,14 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{cast, concat_batches, take_record_batch};
-use arrow::datatypes::{DataType as ArrowType, Int64Type, TimestampMicrosecondType};
-use unskew_plan::{BadRows, SourcePlan};
+use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use unskew_definition::BadRows;
+use unskew_plan::SourcePlan;
 
-use crate::rows::canonical::CanonicalBytes;
+use crate::rows::all_rows::{AllRows, LogRecord, Verdicts};
 use crate::rows::dead_letter::{DeadLetter, DeadLetterReason};
 use crate::rows::error::RowsError;
 use crate::rows::source_reader::{FieldFault, SourceRows, source_schema};
-use crate::watermark::{Lateness, LogRecord};
 
 /// The rows of a source that count, in the order that breaks every tie:
 /// ascending by event time, created time, partition and offset; without the
@@ -23,10 +20,11 @@ pub struct AcceptedRows {
     /// The source's fields, of exactly their types.
     pub batch: RecordBatch,
     /// Microseconds since the epoch, UTC.
-    pub event_timestamp: Vec<i64>,
+    pub event_timestamps: Vec<i64>,
     /// The same, where the source has created times.
-    pub created_timestamp: Option<Vec<i64>>,
-    /// Where each row stood in the log, where the source says so.
+    pub created_timestamps: Option<Vec<i64>>,
+    /// The whole log, by partition and offset, where the source says how it
+    /// was: dropped records, too, have moved watermarks.
     pub log: Option<Vec<LogRecord>>,
     /// Where each row came from: a file, and the row there.
     pub origins: Vec<(Arc<str>, u64)>,
@@ -151,38 +149,31 @@ impl Acceptance {
         let batch = concat_batches(&source_schema(&source), &batches)?;
         drop(batches);
         let all = AllRows::new(&source, &batch)?;
-        let mut order: Vec<u32> = (0..batch.num_rows() as u32).collect();
-        order.sort_by(|a, b| all.compare(*a as usize, *b as usize));
-
-        let mut dead = vec![None; batch.num_rows()];
-        if let Some(log) = &all.log {
-            one_record_in_each_place(&source, &all, log, &order, &mut dead)?;
-            mark_late(&source, log, &mut dead);
-        }
+        let order = all.order();
+        let mut verdicts: Verdicts = vec![None; batch.num_rows()];
+        all.drop_repeated_records(&source, &mut verdicts)?;
+        all.drop_late(&source, &mut verdicts);
         if let Some(field) = source.event_id {
-            mark_copies(&all, batch.column(field), &order, &mut dead);
+            all.drop_copies(batch.column(field), &order, &mut verdicts);
         }
-        for (row, reason) in dead.iter().enumerate() {
-            if let Some((reason, detail)) = reason {
-                let (place, place_row) = origins[row].clone();
-                let position = all.log.as_ref().map(|log| (log[row].partition, log[row].offset));
-                let (reason, detail) = (DeadLetterReason::clone(reason), String::clone(detail));
-                dead_letters.push(DeadLetter { place, row: place_row, reason, detail, position });
-            }
+
+        let kept: Vec<u32> =
+            order.into_iter().filter(|row| verdicts[*row as usize].is_none()).collect();
+        let log = all.log.as_ref().map(|places| all.records(places, &kept));
+        for (row, verdict) in verdicts.into_iter().enumerate() {
+            let Some((reason, detail)) = verdict else { continue };
+            let (place, place_row) = origins[row].clone();
+            let position = all.log.as_ref().map(|log| (log.partitions[row], log.offsets[row]));
+            dead_letters.push(DeadLetter { place, row: place_row, reason, detail, position });
         }
         dead_letters.sort_by(|a, b| (&a.place, a.row).cmp(&(&b.place, b.row)));
-        order.retain(|row| dead[*row as usize].is_none());
-
-        let of = |values: &[i64]| order.iter().map(|row| values[*row as usize]).collect::<Vec<_>>();
+        let of = |values: &Vec<i64>| kept.iter().map(|row| values[*row as usize]).collect();
         Ok(AcceptedRows {
-            event_timestamp: of(&all.event_timestamp),
-            created_timestamp: all.created_timestamp.as_deref().map(of),
-            log: all
-                .log
-                .as_ref()
-                .map(|log| order.iter().map(|row| log[*row as usize].clone()).collect()),
-            origins: order.iter().map(|row| origins[*row as usize].clone()).collect(),
-            batch: take_record_batch(&batch, &UInt32Array::from(order))?,
+            event_timestamps: of(&all.event_timestamps),
+            created_timestamps: all.created_timestamps.as_ref().map(of),
+            log,
+            origins: kept.iter().map(|row| origins[*row as usize].clone()).collect(),
+            batch: take_record_batch(&batch, &UInt32Array::from(kept))?,
             dead_letters,
             source,
         })

@@ -16,7 +16,7 @@ pub struct DeadLetter {
     /// What was found, in words.
     pub detail: String,
     /// Its partition and offset, where the source has them.
-    pub position: Option<(i64, i64)>,
+    pub position: Option<(u32, i64)>,
 }
 
 /// Why a row is a dead letter.

@@ -66,7 +66,7 @@ pub enum RowsError {
         /// the source
         source_name: Name,
         /// the partition
-        partition: i64,
+        partition: u32,
         /// the offset
         offset: i64,
     },

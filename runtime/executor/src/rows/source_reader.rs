@@ -8,7 +8,7 @@ use unskew_plan::{SourceField, SourcePlan};
 
 use crate::arguments::{listed, similar};
 use crate::arrow_name::arrow_name;
-use crate::conversion::Conversion;
+use crate::conversion::{Conversion, with_nulls};
 use crate::rows::canonical_nan::with_canonical_nan;
 use crate::rows::error::RowsError;
 use crate::text::ColumnBuilder;
@@ -22,6 +22,8 @@ use crate::text::ColumnBuilder;
 #[derive(Debug)]
 pub struct SourceReader {
     fields: Vec<FieldReader>,
+    /// Fields that must fit a number of this type: places in a log.
+    places: Vec<(usize, ArrowType)>,
     schema: SchemaRef,
 }
 
@@ -63,7 +65,10 @@ impl SourceReader {
     pub fn new(source: &SourcePlan, schema: &Schema) -> Result<Self, RowsError> {
         let fields = source.fields.iter().map(|field| FieldReader::new(source, field, schema));
         let fields = fields.collect::<Result<_, _>>()?;
-        Ok(Self { fields, schema: source_schema(source) })
+        let partition = source.partition.map(|field| (field, ArrowType::UInt32));
+        let offset = source.offset.map(|field| (field, ArrowType::Int64));
+        let places = partition.into_iter().chain(offset).collect();
+        Ok(Self { fields, places, schema: source_schema(source) })
     }
 
     /// The rows of one batch of the file.
@@ -72,7 +77,10 @@ impl SourceReader {
         let columns = self.fields.iter().enumerate().map(|(field, reader)| {
             reader.read(batch.column(reader.column_at), field, &mut faults)
         });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+        for (field, number) in &self.places {
+            columns[*field] = fitting(&columns[*field], number, *field, &mut faults)?;
+        }
         faults.sort_by_key(|fault| (fault.row, fault.field));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let batch =
@@ -149,6 +157,27 @@ impl FieldReader {
         };
         Ok(with_canonical_nan(&column)?)
     }
+}
+
+/// The column with nulls, and faults, where a value is no number of the type.
+fn fitting(
+    column: &ArrayRef,
+    number: &ArrowType,
+    field: usize,
+    faults: &mut Vec<FieldFault>,
+) -> Result<ArrayRef, RowsError> {
+    let numbers = cast(column, number)?;
+    let beyond = (0..column.len()).filter(|row| numbers.is_null(*row) && column.is_valid(*row));
+    let beyond: Vec<usize> = beyond.collect();
+    if beyond.is_empty() {
+        return Ok(ArrayRef::clone(column));
+    }
+    faults.extend(beyond.iter().map(|row| FieldFault {
+        row: *row,
+        field,
+        reason: format!("it does not fit {}", arrow_name(number)),
+    }));
+    Ok(with_nulls(column, beyond.into_iter())?)
 }
 
 fn parsed(
