@@ -7,6 +7,8 @@ use crate::limits::Limits;
 
 /// The one import that the sandbox grants, without its version.
 pub(crate) const LOG_INTERFACE: &str = "unskew:module/log";
+/// The one function of it.
+pub(crate) const LOG_FUNCTION: &str = "write";
 
 /// Fuel that one message takes beside its bytes, so that a module which does
 /// nothing but log runs out of fuel as any other.
@@ -83,7 +85,7 @@ pub(crate) fn cut(mut text: String, bytes: usize) -> String {
 
 pub(crate) fn add_to(linker: &mut Linker<GuestState>, version: &str) -> wasmtime::Result<()> {
     linker.instance(&format!("{LOG_INTERFACE}@{version}"))?.func_wrap(
-        "write",
+        LOG_FUNCTION,
         |mut store: StoreContextMut<'_, GuestState>,
          (level, row, message): (Level, Option<u32>, TextStart)| {
             let cost = FUEL_PER_MESSAGE + message.whole_bytes as u64;
