@@ -4,8 +4,8 @@
 //! its instances.
 
 use wasmparser::{
-    BinaryReader, ComponentImport, ComponentInstance, ComponentType, ComponentTypeDeclaration,
-    ComponentTypeRef, Encoding, InstanceTypeDeclaration, Payload,
+    BinaryReader, CanonicalFunction, ComponentImport, ComponentInstance, ComponentType,
+    ComponentTypeDeclaration, ComponentTypeRef, Encoding, InstanceTypeDeclaration, Payload,
 };
 
 use crate::error::LoadError;
@@ -18,6 +18,8 @@ pub(crate) struct Definitions {
     open: Vec<Option<Weight>>,
     /// The heaviest of the components that have ended.
     heaviest: u64,
+    /// Whether a function was lifted, which others can then lower.
+    has_lifted: bool,
 }
 
 /// What a component weighs: bytes of its definitions, and how many components
@@ -69,6 +71,11 @@ impl Definitions {
                     check_reference(ty)?;
                 }
             }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions.clone() {
+                    self.check_function(&function.map_err(damaged)?)?;
+                }
+            }
             Payload::ComponentInstanceSection(instances) => {
                 for instance in instances.clone() {
                     if let ComponentInstance::Instantiate { .. } = instance.map_err(damaged)?
@@ -89,6 +96,29 @@ impl Definitions {
             )
         {
             weight.bytes += length;
+        }
+        Ok(())
+    }
+}
+
+impl Definitions {
+    /// Refuses functions that one part of a component hands to another: the
+    /// compiler puts adapters between these, whose size has little to do with
+    /// that of the component. A module lowers what it imports and then lifts
+    /// what it exports, which needs none.
+    fn check_function(&mut self, function: &CanonicalFunction) -> Result<(), LoadError> {
+        let is_inner = self.open.len() > 1;
+        let is_handed_on = match function {
+            CanonicalFunction::Lift { .. } => {
+                self.has_lifted = true;
+                is_inner
+            }
+            CanonicalFunction::Lower { .. } => is_inner || self.has_lifted,
+            _ => false,
+        };
+        if is_handed_on {
+            let what = "functions that one of its parts hands to another";
+            return Err(LoadError::LimitExceeded { what, found: 1, limit: 0 });
         }
         Ok(())
     }

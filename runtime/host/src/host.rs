@@ -14,6 +14,7 @@ use crate::error::{HostError, LoadError};
 use crate::inspect::{EVALUATE_INTERFACE, check_contract, check_size};
 use crate::instance::{Export, ExportIndices, GuestState, Instance, Setting};
 use crate::limits::Limits;
+use crate::log::Journal;
 use crate::metrics::CallMetrics;
 use crate::module::{CompiledModule, Inner};
 use crate::pool::Pools;
@@ -44,7 +45,7 @@ impl Host {
             compiler: Compiler::new(&config.limits),
             boundary: OnceLock::new(),
             strict: OnceLock::new(),
-            pools: Arc::default(),
+            pools: Arc::new(Pools::new(&config.limits)),
             loaded: Mutex::default(),
             config,
         }));
@@ -80,7 +81,7 @@ impl Host {
             imports,
             component_bytes: component.len(),
             limits: Arc::clone(&shared.limits),
-            name: manifest.name.as_str().into(),
+            journal: Arc::new(Journal::new(manifest.name.as_str())),
             memory_limit,
             isolation: shared.config.isolation,
             nan,
@@ -139,10 +140,10 @@ impl Host {
         indices: &ExportIndices,
     ) -> Result<Manifest, LoadError> {
         let limits = &self.0.limits;
-        let name: Arc<str> = "(its manifest)".into();
+        let journal = Arc::new(Journal::new("(its manifest)"));
         // The language is not known yet, so the larger limit holds.
         let memory_limit = limits.memory_bytes.max(limits.python_memory_bytes);
-        let setting = Setting { limits, name: &name, memory_limit };
+        let setting = Setting { limits, journal: &journal, memory_limit };
         let mut instance = self
             .0
             .pools

@@ -26,6 +26,7 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<Option<NanPoli
     }
     let mut depth = 0;
     let mut functions = 0u64;
+    let mut types = 0u64;
     let mut declarations = 0;
     let mut definitions = Definitions::default();
     let mut nan = None;
@@ -47,6 +48,16 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<Option<NanPoli
                 }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::TypeSection(section) => {
+                types += u64::from(section.count());
+                if types > u64::from(limits.types) {
+                    return exceeded(
+                        "types in core modules",
+                        types as usize,
+                        limits.types as usize,
+                    );
+                }
+            }
             Payload::CodeSectionStart { count, .. } => {
                 functions += u64::from(count);
                 if functions > u64::from(limits.functions) {

@@ -36,12 +36,18 @@ pub struct Limits {
     pub log_messages: u32,
     /// Bytes of all log messages of one call; what is over is cut.
     pub log_bytes: usize,
+    /// Bytes that all calls of a module together may log in a minute; further
+    /// messages are dropped.
+    pub log_bytes_per_minute: usize,
     /// Calls after which an instance is thrown away.
     pub calls_per_instance: u32,
     /// Bytes of a component.
     pub component_bytes: usize,
     /// Functions in a component, over all its core modules.
     pub functions: u32,
+    /// Types in a component, over all its core modules: each has a piece of
+    /// native code for calls from the host.
+    pub types: u32,
     /// Bytes of one function's body.
     pub function_bytes: usize,
     /// Locals of one function, its parameters included.
@@ -77,6 +83,9 @@ pub struct Limits {
     pub manifest: ManifestLimits,
     /// Instances that are alive at one time, over all modules of a host.
     pub instances: u32,
+    /// Linear memory of the instances that wait for their next call, over all
+    /// modules of a host, in bytes.
+    pub idle_bytes: usize,
 }
 
 impl Default for Limits {
@@ -96,9 +105,11 @@ impl Default for Limits {
             message_bytes: 4096,
             log_messages: 64,
             log_bytes: 16 * 1024,
+            log_bytes_per_minute: MIB,
             calls_per_instance: 100_000,
             component_bytes: 64 * MIB,
             functions: 100_000,
+            types: 10_000,
             function_bytes: 512 * 1024,
             locals: 10_000,
             block_nesting: 2_000,
@@ -106,13 +117,14 @@ impl Default for Limits {
             function_values: 400_000,
             function_work: 30_000_000,
             compile_work: 120_000_000,
-            compile_deadline: Duration::from_secs(90),
+            compile_deadline: Duration::from_secs(300),
             compilations: 4,
             definition_bytes: MIB,
             declaration_bytes: 8 * MIB,
             nesting: 16,
             manifest: ManifestLimits::default(),
             instances: 128,
+            idle_bytes: 4096 * MIB,
         }
     }
 }

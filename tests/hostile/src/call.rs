@@ -7,13 +7,13 @@ use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, BinaryArray, Int64Array, UInt32Array};
 use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
-use unskew_host::{CallError, CompiledModule, Outcome, RowError};
+use unskew_host::{CallError, CompiledModule, Limits, Outcome, RowError};
 
 use crate::guest::Seen;
 
 /// The functions of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
+pub(crate) enum Function {
     /// transform 0
     Transform,
     /// `partial` of aggregate 0
@@ -75,6 +75,9 @@ fn fold(module: &CompiledModule, rows: i64) -> Result<Outcome, CallError> {
 }
 
 fn check_rows(outcome: &Outcome, expected: impl Fn(i64) -> Option<i64>) -> Result<Seen> {
+    let limit = Limits::default().message_bytes;
+    let longest = outcome.errors.iter().map(|error| error.message.len()).max().unwrap_or(0);
+    ensure!(longest <= limit, "a message has {longest} bytes");
     let column = &outcome.columns[0];
     for row in 0..column.len() {
         let failed = outcome.errors.iter().any(|error| error.row == row);

@@ -12,6 +12,7 @@ mod binary;
 mod call;
 mod guest;
 mod guests;
+mod journal;
 mod module;
 mod process;
 mod slow;

@@ -33,8 +33,10 @@ impl Module {
     #[must_use]
     pub(crate) fn with(mut self, wat: &str) -> Self {
         for definition in definitions(wat) {
-            let same = |other: &&mut Definition| other.key.is_some() && other.key == definition.key;
-            match self.definitions.iter_mut().find(same) {
+            let same = |other: &&mut Definition| other.key == definition.key;
+            // One without a name stands for no other.
+            let others = definition.key.is_some().then(|| self.definitions.iter_mut());
+            match others.and_then(|mut others| others.find(same)) {
                 Some(other) => *other = definition,
                 None => self.definitions.push(definition),
             }

@@ -44,7 +44,7 @@ pub fn slow_functions() -> Vec<Slow> {
         slow(
             "many-values-at-once",
             "more live values than registers",
-            80_000,
+            130_000,
             40_000,
             128,
             many_values,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use arrow::array::cast::AsArray;
 use arrow::datatypes::Int64Type;
@@ -5,8 +7,9 @@ use unskew_host::{CompiledModule, Host, HostConfig, Limits};
 
 use crate::call::{Function, call, numbers};
 use crate::guest::{Guest, Seen};
+use crate::journal::{count_logs, logged_bytes};
 use crate::module::Module;
-use crate::process::Process;
+use crate::process::{Process, Stopwatch};
 
 /// The host that all guests share, and a module on it that does no harm: what
 /// it yields, and the fuel that this takes, must stay the same.
@@ -26,6 +29,8 @@ pub struct Report {
     pub is_expected: bool,
     /// How the host is afterwards; an error says what it has suffered.
     pub health: Result<String>,
+    /// Time on the CPU that the guest made the host spend, over all threads.
+    pub cpu: Duration,
 }
 
 impl Report {
@@ -37,10 +42,17 @@ impl Report {
 
 /// Rows of a healthy call.
 const ROWS: i64 = 1000;
+/// How much more memory than before a guest may make the host use at any moment:
+/// a gigabyte of replies, those put together, and the calls under way.
+const PEAK_MIB: u64 = 3072;
+/// How much a guest may make the host log: a megabyte a minute for each module,
+/// and what the escapes of unprintable text add to that.
+const LOG_BYTES: u64 = 4 << 20;
 
 impl Ward {
     /// A host with its healthy module at work.
     pub fn open() -> Result<Self> {
+        count_logs();
         let host = host(Limits::default())?;
         let healthy = host.load(&Module::healthy().component())?;
         for function in Function::ALL {
@@ -55,21 +67,27 @@ impl Ward {
 
     /// Lets a guest try, and looks after the host.
     pub fn admit(&self, guest: &Guest) -> Report {
+        let before = logged_bytes();
+        let stopwatch = Stopwatch::start();
         let seen = (guest.attack)(self);
         let is_expected = seen.as_ref().is_ok_and(|seen| (guest.expected.fits)(seen));
-        Report { seen, is_expected, health: self.health() }
+        let health = self.health(logged_bytes() - before, &stopwatch);
+        Report { seen, is_expected, health, cpu: stopwatch.cpu() }
     }
 
-    fn health(&self) -> Result<String> {
+    fn health(&self, logged: u64, stopwatch: &Stopwatch) -> Result<String> {
         let fuel = healthy_call(&self.healthy).context("the healthy module suffers")?;
         ensure!(fuel == self.fuel, "a healthy call took {fuel} fuel, not {}", self.fuel);
+        ensure!(logged <= LOG_BYTES, "it made the host log {logged} bytes");
+        let peak = stopwatch.more_memory_mib()?;
+        ensure!(peak <= PEAK_MIB, "it made the host use {peak} MiB");
         let more = self.process.compare()?;
-        Ok(format!("healthy: same values, {fuel} fuel; {more}"))
+        Ok(format!("healthy: {fuel} fuel as before, memory {more}, {peak} at the peak"))
     }
 }
 
 /// A host of one's own.
-pub fn host(limits: Limits) -> Result<Host> {
+pub(crate) fn host(limits: Limits) -> Result<Host> {
     Ok(Host::new(HostConfig { limits, ..HostConfig::default() })?)
 }
 

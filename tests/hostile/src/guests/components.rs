@@ -7,11 +7,13 @@ use unskew_host::{Limits, LoadError};
 
 use crate::attack::{load, load_on};
 use crate::binary::{
-    COMPONENT, COMPONENT_HEAD, CORE_MODULE, component, custom, deep_type, instances_of_instances,
+    COMPONENT, COMPONENT_HEAD, CORE_MODULE, TYPE, component, custom, deep_lists, deep_type,
+    instances_in_instances, instances_of_instances, many_core_instances, many_core_types, number,
     section,
 };
 use crate::call::{Function, call};
 use crate::guest::{Expected, Guest, Seen, pattern};
+use crate::guests::{component_of_file, with_section};
 use crate::module::Module;
 
 pub(super) fn guests() -> Vec<Guest> {
@@ -36,12 +38,18 @@ pub(super) fn guests() -> Vec<Guest> {
             attack: Box::new(|ward| {
                 let bytes = Module::healthy().component();
                 let mut last = None;
-                for length in (0..bytes.len()).step_by(61) {
+                let mut accepted = 0;
+                for length in 0..bytes.len() {
                     match ward.host.load(&bytes[..length]) {
-                        Ok(_) => bail!("its first {length} bytes are accepted"),
                         Err(error) => last = Some(Seen::Load(error)),
+                        // Its end is a custom section or two, without which it is whole.
+                        Ok(module) => match call(&module, Function::Transform, 3)? {
+                            Seen::Harmless => accepted += 1,
+                            other => bail!("its first {length} bytes: {}", other.line()),
+                        },
                     }
                 }
+                ensure!(accepted <= 2, "{accepted} of its beginnings are accepted");
                 last.ok_or_else(|| anyhow::anyhow!("there is nothing to cut"))
             }),
         },
@@ -55,6 +63,24 @@ pub(super) fn guests() -> Vec<Guest> {
                 for _ in 0..500 {
                     let mut bytes = COMPONENT_HEAD.to_vec();
                     bytes.extend((0..random.random_range(1..2000)).map(|_| random.random::<u8>()));
+                    match ward.host.load(&bytes) {
+                        Ok(_) => bail!("random bytes are accepted: {bytes:?}"),
+                        Err(error) => last = Some(Seen::Load(error)),
+                    }
+                }
+                last.ok_or_else(|| anyhow::anyhow!("there are no random bytes"))
+            }),
+        },
+        Guest {
+            name: "noise",
+            tries: "is made of random bytes",
+            expected: pattern!(Seen::Load(LoadError::NotAComponent(_))),
+            attack: Box::new(|ward| {
+                let mut random = ChaCha8Rng::seed_from_u64(3);
+                let mut last = None;
+                for _ in 0..500 {
+                    let length = random.random_range(0..2000);
+                    let bytes: Vec<u8> = (0..length).map(|_| random.random()).collect();
                     match ward.host.load(&bytes) {
                         Ok(_) => bail!("random bytes are accepted: {bytes:?}"),
                         Err(error) => last = Some(Seen::Load(error)),
@@ -146,33 +172,70 @@ pub(super) fn guests() -> Vec<Guest> {
                 with_section(section(COMPONENT, &taker.expect("the WAT is right")))
             },
         ),
+        of(
+            "adapter-between-components",
+            "hands lists from one component to another",
+            expect_limit(),
+            || with_section(section(COMPONENT, &component_of_file!("adapter_between_components"))),
+        ),
+        of(
+            "adapter-within-a-component",
+            "hands lists to itself in another encoding",
+            expect_limit(),
+            || component_of_file!("adapter_within_a_component"),
+        ),
+        of("deep-value-types", "has lists in lists, 100,000 deep", compile(), || {
+            with_section(section(COMPONENT, &component(&[deep_lists(100_000)])))
+        }),
+        of("instances-in-instances", "has instances in instances, 900 deep", compile(), || {
+            with_section(section(COMPONENT, &component(&[instances_in_instances(900)])))
+        }),
+        of("many-core-instances", "makes 270,000 core instances", compile(), || {
+            with_section(many_core_instances(1, 900, 300))
+        }),
+        of("many-component-types", "has 400,000 types", expect_limit(), || {
+            with_section(section(
+                TYPE,
+                &[number(400_000), [0x40, 0, 1, 0].repeat(400_000)].concat(),
+            ))
+        }),
+        of("many-core-types", "has 100,000 types of functions", expect_limit(), || {
+            with_section(many_core_types(100_000))
+        }),
+        of("many-data-segments", "has 50,000 pieces of data", harmless(), || {
+            let data =
+                (0..50_000).map(|i| format!("(data (i32.const {}) \"x\")", 0x300000 + 8 * i));
+            Module::healthy().with(&data.collect::<String>()).component()
+        }),
+        of(
+            "many-elements",
+            "fills a table of 60,000 slots 100 times at its birth",
+            harmless(),
+            || {
+                let functions = "$mark ".repeat(60_000);
+                let elements =
+                    format!("(elem (table $table) (i32.const 0) func {functions})").repeat(100);
+                let table = "(table $table 60000 funcref) (func $mark)";
+                Module::healthy().with(table).with(&elements).component()
+            },
+        ),
+        of("large-custom-section", "has a custom section of 60 MiB", harmless(), || {
+            with_section(custom("padding", &vec![0; 60 << 20]))
+        }),
+        of("many-custom-sections", "has a million custom sections", harmless(), || {
+            with_section(custom("", &[]).repeat(1_000_000))
+        }),
+        of("long-names", "has exports with names of 90,000 bytes", harmless(), || {
+            let name = "n".repeat(90_000);
+            let exports = (0..10).map(|i| format!("(export \"{name}{i}\" (func $nothing))"));
+            let wat = format!("(module (func $nothing) {})", exports.collect::<String>());
+            let module = wat::parse_str(wat).expect("the WAT is right");
+            with_section(section(CORE_MODULE, &module))
+        }),
         of("many-core-modules", "has 2,000 core modules", pattern!(Seen::Load(_)), || {
             let module = section(CORE_MODULE, b"\0asm\x01\0\0\0");
             with_section(module.repeat(2000))
         }),
-        of("two-memories", "has two memories", pattern!(Seen::Load(LoadError::Compile(_))), || {
-            Module::healthy().with("(memory $second 1)").component()
-        }),
-        of(
-            "shared-memory",
-            "has a memory for threads",
-            pattern!(Seen::Load(LoadError::Compile(_))),
-            || {
-                Module::healthy()
-                    .with("(memory $memory (export \"memory\") 64 64 shared)")
-                    .component()
-            },
-        ),
-        of(
-            "relaxed-simd",
-            "computes what depends on the CPU",
-            pattern!(Seen::Load(LoadError::Compile(_))),
-            || {
-                Module::healthy()
-                .with("(func (param v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 0) (local.get 0)))")
-                .component()
-            },
-        ),
         of(
             "no-nan-policy",
             "asks for NaNs that there are not",
@@ -217,11 +280,14 @@ fn no_export() -> Expected {
     pattern!(Seen::Load(LoadError::WrongExport { .. }))
 }
 
-fn expect_limit() -> Expected {
-    pattern!(Seen::Load(LoadError::LimitExceeded { .. }))
+fn compile() -> Expected {
+    pattern!(Seen::Load(LoadError::Compile(_)))
 }
 
-/// The healthy component with more behind it.
-fn with_section(section: Vec<u8>) -> Vec<u8> {
-    [Module::healthy().component(), section].concat()
+fn harmless() -> Expected {
+    pattern!(Seen::Harmless)
+}
+
+fn expect_limit() -> Expected {
+    pattern!(Seen::Load(LoadError::LimitExceeded { .. }))
 }

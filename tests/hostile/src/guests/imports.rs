@@ -1,8 +1,9 @@
 //! Guests that want more of their host than the log.
 
+use anyhow::ensure;
 use unskew_host::LoadError;
 
-use crate::attack::load;
+use crate::attack::{load, load_on};
 use crate::guest::{Expected, Guest, Seen, pattern};
 use crate::module::Module;
 
@@ -24,7 +25,14 @@ pub(super) fn guests() -> Vec<Guest> {
         name,
         tries,
         expected: forbidden(),
-        attack: load(move || importing(interface, function).component()),
+        attack: Box::new(move |ward| {
+            let seen = load_on(&ward.host, &importing(interface, function).component())?;
+            if let Seen::Load(LoadError::ForbiddenImport(names)) = &seen {
+                let is_named = matches!(names.as_slice(), [name] if name.starts_with(interface));
+                ensure!(is_named, "it is refused for {names:?}");
+            }
+            Ok(seen)
+        }),
     })
     .collect();
     guests.extend([
@@ -32,6 +40,20 @@ pub(super) fn guests() -> Vec<Guest> {
             changed("    write: func(", "    read: func() -> u64;\n    write: func(")
                 .with(r#"(import "unskew:module/log@1.0.0" "read" (func $read (result i64)))"#)
                 .with("(func $thirteen (param $row i32) (drop (call $read)))")
+        }),
+        raw("import-function", "imports a function by no interface", forbidden(), || {
+            wat(r#"(component (import "now" (func (result u64))))"#)
+        }),
+        raw("import-module", "imports a core module", forbidden(), || {
+            wat(r#"(component (import "code" (core module)))"#)
+        }),
+        raw("import-type", "imports a resource", forbidden(), || {
+            wat(r#"(component (import "handle" (type (sub resource))))"#)
+        }),
+        raw("import-many", "imports 1,000 interfaces with long names", forbidden(), || {
+            let name = "n".repeat(900);
+            let imports = (0..1000).map(|i| format!("(import \"{name}-n{i}\" (instance))"));
+            wat(&format!("(component {})", imports.collect::<String>()))
         }),
         contract("contract-2", "was made for version 2 of the contract", other_version(), || {
             changed("@1.0.0", "@2.0.0")
@@ -62,6 +84,19 @@ fn contract(
     module: fn() -> Module,
 ) -> Guest {
     Guest { name, tries, expected, attack: load(move || module().component()) }
+}
+
+fn raw(
+    name: &'static str,
+    tries: &'static str,
+    expected: Expected,
+    bytes: fn() -> Vec<u8>,
+) -> Guest {
+    Guest { name, tries, expected, attack: load(bytes) }
+}
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn forbidden() -> Expected {

@@ -2,8 +2,8 @@
 
 use unskew_host::RowStatus;
 
-use crate::attack::call_on_13;
-use crate::call::Function;
+use crate::attack::{accepted, call_on_13};
+use crate::call::{Function, call};
 use crate::guest::{Guest, Seen, pattern};
 use crate::guests::of_file;
 
@@ -20,6 +20,15 @@ pub(super) fn guests() -> Vec<Guest> {
             tries: "logs for ever",
             expected: pattern!(Seen::Row(RowStatus::OutOfFuel)),
             attack: call_on_13(Function::Transform, of_file!("log_endless")),
+        },
+        Guest {
+            name: "log-on-every-row",
+            tries: "logs all that a call may in each of 8,192 calls",
+            expected: pattern!(Seen::Row(RowStatus::Trapped)),
+            attack: Box::new(|ward| {
+                let module = accepted(&ward.host, &of_file!("log_on_every_row")())?;
+                call(&module, Function::Transform, 8192)
+            }),
         },
         Guest {
             name: "log-beyond-memory",

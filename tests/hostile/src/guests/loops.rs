@@ -6,6 +6,7 @@ use crate::attack::{call_all, call_on_13, call_within, load};
 use crate::call::Function;
 use crate::guest::{Guest, Seen, pattern};
 use crate::guests::of_file;
+use crate::module::Module;
 
 pub(super) fn guests() -> Vec<Guest> {
     let of_function = |name, tries, function| Guest {
@@ -13,6 +14,13 @@ pub(super) fn guests() -> Vec<Guest> {
         tries,
         expected: pattern!(Seen::Row(RowStatus::OutOfFuel)),
         attack: call_on_13(function, of_file!("loop")),
+    };
+    // Fuel bounds instructions, and these are the slowest: the time is bounded, too.
+    let costly = |name, tries, module: fn() -> Module| Guest {
+        name,
+        tries,
+        expected: pattern!(Seen::Row(RowStatus::OutOfFuel)),
+        attack: call_on_13(Function::Transform, module),
     };
     let with_deadline = || Limits {
         fuel: u64::MAX / 8,
@@ -44,28 +52,75 @@ pub(super) fn guests() -> Vec<Guest> {
             attack: load(|| of_file!("loop_in_manifest")().component()),
         },
         Guest {
+            name: "trap-in-start",
+            tries: "traps while it is instantiated",
+            expected: pattern!(Seen::Load(LoadError::ManifestCall(Fault::Trapped(_)))),
+            attack: load(|| of_file!("trap_in_start")().component()),
+        },
+        Guest {
+            name: "recursion-in-start",
+            tries: "calls itself for ever while it is instantiated",
+            expected: pattern!(Seen::Load(LoadError::ManifestCall(Fault::StackOverflow))),
+            attack: load(|| of_file!("recursion_in_start")().component()),
+        },
+        Guest {
+            name: "memory-bomb-in-start",
+            tries: "takes all memory while it is instantiated",
+            expected: pattern!(Seen::Load(LoadError::ManifestCall(Fault::OutOfMemory { .. }))),
+            attack: load(|| of_file!("memory_bomb_in_start")().component()),
+        },
+        Guest {
+            name: "data-outside",
+            tries: "has data behind the end of its memory",
+            expected: pattern!(Seen::Load(LoadError::ManifestCall(Fault::Trapped(_)))),
+            attack: load(|| of_file!("data_outside")().component()),
+        },
+        Guest {
             name: "loop-in-start",
             tries: "spins while it is instantiated",
             expected: pattern!(Seen::Load(LoadError::ManifestCall(Fault::OutOfFuel { .. }))),
             attack: load(|| of_file!("loop_in_start")().component()),
         },
+        costly("loop-of-calls", "makes 2^60 calls without a loop", of_file!("loop_of_calls")),
+        costly("loop-of-growth", "asks for no memory, for ever", of_file!("loop_of_growth")),
+        costly("loop-of-fills", "fills a megabyte at a time, for ever", of_file!("loop_of_fills")),
+        costly(
+            "loop-of-copies",
+            "moves a megabyte at a time, for ever",
+            of_file!("loop_of_copies"),
+        ),
+        costly("loop-of-memory-inits", "copies data, for ever", of_file!("loop_of_memory_inits")),
+        costly(
+            "loop-of-table-fills",
+            "fills 60,000 slots at a time",
+            of_file!("loop_of_table_fills"),
+        ),
+        costly(
+            "loop-of-table-copies",
+            "moves 50,000 slots at a time",
+            of_file!("loop_of_table_copies"),
+        ),
+        costly("loop-of-table-inits", "copies slots, for ever", of_file!("loop_of_table_inits")),
+        costly(
+            "loop-of-table-growth",
+            "asks for no slots, for ever",
+            of_file!("loop_of_table_growth"),
+        ),
+        costly(
+            "loop-of-cache-misses",
+            "reads where no cache helps",
+            of_file!("loop_of_cache_misses"),
+        ),
+        costly(
+            "loop-of-divisions",
+            "takes the CPU's slowest instructions",
+            of_file!("loop_of_divisions"),
+        ),
         Guest {
-            name: "loop-of-calls",
-            tries: "makes 2^60 calls without a loop",
-            expected: pattern!(Seen::Row(RowStatus::OutOfFuel)),
-            attack: call_on_13(Function::Transform, of_file!("loop_of_calls")),
-        },
-        Guest {
-            name: "loop-of-growth",
-            tries: "calls into the host's runtime for every unit of fuel",
-            expected: pattern!(Seen::Row(RowStatus::OutOfFuel)),
-            attack: call_on_13(Function::Transform, of_file!("loop_of_growth")),
-        },
-        Guest {
-            name: "loop-of-fills",
-            tries: "writes a megabyte for every unit of fuel",
-            expected: pattern!(Seen::Row(RowStatus::OutOfFuel)),
-            attack: call_on_13(Function::Transform, of_file!("loop_of_fills")),
+            name: "fuel-just-below",
+            tries: "takes so much fuel for each row that no two fit into a call",
+            expected: pattern!(Seen::Harmless),
+            attack: call_on_13(Function::Transform, of_file!("fuel_just_below")),
         },
         Guest {
             name: "loop-until-the-deadline",

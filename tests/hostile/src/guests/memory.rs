@@ -1,12 +1,15 @@
 //! Guests that take too much: stack, memory, tables, room for replies.
 
-use unskew_host::{CallError, Fault, LoadError, RowStatus};
+use anyhow::{Result, ensure};
+use unskew_host::{CallError, Fault, Limits, LoadError, RowStatus};
 
 use crate::attack::{accepted, call_all, call_on_13, load};
-use crate::call::{Function, numbers};
+use crate::call::{Function, call, numbers};
 use crate::guest::{Guest, Seen, pattern};
-use crate::guests::of_file;
+use crate::guests::{of_file, with};
 use crate::module::Module;
+use crate::process::Process;
+use crate::ward::host;
 
 pub(super) fn guests() -> Vec<Guest> {
     vec![
@@ -77,6 +80,39 @@ pub(super) fn guests() -> Vec<Guest> {
             attack: call_on_13(Function::Transform, of_file!("table_bomb")),
         },
         Guest {
+            name: "table-at-birth",
+            tries: "begins with a table of ten million slots",
+            expected: pattern!(Seen::Load(LoadError::Compile(_))),
+            attack: load(|| of_file!("table_at_birth")().component()),
+        },
+        Guest {
+            name: "tables-too-many",
+            tries: "begins with twenty tables",
+            expected: pattern!(Seen::Load(LoadError::Compile(_))),
+            attack: load(|| of_file!("tables_too_many")().component()),
+        },
+        Guest {
+            name: "data-with-holes",
+            tries: "has two bytes of data 60 MiB apart",
+            expected: pattern!(Seen::Harmless),
+            attack: call_on_13(Function::Transform, || {
+                of_file!("data_with_holes")()
+                    .with_manifest_change(r#""language":"wat""#, r#""language":"python""#)
+            }),
+        },
+        Guest {
+            name: "memory-growth-at-birth",
+            tries: "touches all its memory in every instance",
+            expected: pattern!(Seen::Harmless),
+            attack: call_on_13(Function::Transform, of_file!("memory_growth_at_birth")),
+        },
+        Guest {
+            name: "memory-of-many-tenants",
+            tries: "is 40 modules, each of which keeps 40 MiB while it waits for its next call",
+            expected: pattern!(Seen::Harmless),
+            attack: Box::new(|_| many_tenants(40)),
+        },
+        Guest {
             name: "huge-reply",
             tries: "returns 200 MiB for one row",
             expected: pattern!(Seen::Row(RowStatus::InvalidReply)),
@@ -102,6 +138,35 @@ pub(super) fn guests() -> Vec<Guest> {
         },
     ]
 }
+
+/// Calls `count` modules that keep a lot of memory, and looks at what the host
+/// then has of it.
+fn many_tenants(count: usize) -> Result<Seen> {
+    let limits = Limits { idle_bytes: 256 << 20, ..Limits::default() };
+    let allowed = limits.idle_bytes + limits.memory_bytes;
+    let host = host(limits)?;
+    let before = Process::now()?;
+    let mut tenants = Vec::with_capacity(count);
+    for tenant in 0..count {
+        let manifest = format!(r#""name":"tenant_{tenant}""#);
+        let module = with(KEEPS_MEMORY)().with_manifest_change(r#""name":"healthy""#, &manifest);
+        let module = accepted(&host, &module)?;
+        match call(&module, Function::Transform, 32)? {
+            Seen::Harmless => tenants.push(module),
+            other => return Ok(other),
+        }
+    }
+    // They are held to the end, as a server holds the modules that it serves.
+    let more = Process::now()?.more_bytes_than(&before);
+    ensure!(more < 2 * allowed, "{more} bytes are kept for {} idle modules", tenants.len());
+    Ok(Seen::Harmless)
+}
+
+const KEEPS_MEMORY: &str = "
+    (func $thirteen (param $row i32)
+      (local $start i32)
+      (local.set $start (memory.grow (i32.const 576)))
+      (memory.fill (i32.shl (local.get $start) (i32.const 16)) (i32.const 7) (i32.const 0x2400000)))";
 
 /// Recursion whose frames hold `values` numbers each.
 fn large_frames(values: usize) -> Module {

@@ -8,6 +8,7 @@ mod logs;
 mod loops;
 mod manifests;
 mod memory;
+mod proposals;
 mod replies;
 mod tenants;
 mod traps;
@@ -26,6 +27,7 @@ pub fn all_guests() -> Vec<Guest> {
     guests.extend(manifests::guests());
     guests.extend(imports::guests());
     guests.extend(components::guests());
+    guests.extend(proposals::guests());
     guests.extend(compile::guests());
     guests.extend(cache::guests());
     guests.extend(tenants::guests());
@@ -46,9 +48,22 @@ macro_rules! of_file {
 }
 use of_file;
 
+/// The component whose text is `guests/NAME.wat`.
+macro_rules! component_of_file {
+    ($name:literal) => {
+        wat::parse_str(include_str!(concat!("../../guests/", $name, ".wat"))).expect("it is right")
+    };
+}
+use component_of_file;
+
 /// The healthy module with these definitions.
 fn with(wat: &'static str) -> impl Fn() -> Module {
     move || Module::healthy().with(wat)
+}
+
+/// The healthy component with more behind it.
+fn with_section(section: Vec<u8>) -> Vec<u8> {
+    [Module::healthy().component(), section].concat()
 }
 
 #[cfg(test)]
@@ -64,6 +79,7 @@ mod tests {
         }
         let sources = concat!(
             include_str!("cache.rs"),
+            include_str!("components.rs"),
             include_str!("logs.rs"),
             include_str!("loops.rs"),
             include_str!("manifests.rs"),

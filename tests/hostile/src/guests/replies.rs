@@ -3,8 +3,10 @@
 
 use unskew_host::RowStatus;
 
-use crate::attack::call_all;
+use crate::attack::{call_all, call_on_13};
+use crate::call::Function;
 use crate::guest::{Guest, Seen, pattern};
+use crate::guests::of_file;
 use crate::module::Module;
 
 pub(super) fn guests() -> Vec<Guest> {
@@ -29,6 +31,26 @@ pub(super) fn guests() -> Vec<Guest> {
             attack: call_all(move || returning(Module::healthy(), at, length)),
         });
     }
+    guests.extend([
+        Guest {
+            name: "failures-twice",
+            tries: "names one failed row twice",
+            expected: pattern!(Seen::Harmless),
+            attack: call_on_13(Function::Transform, of_file!("failures_twice")),
+        },
+        Guest {
+            name: "failures-unsorted",
+            tries: "names failed rows in descending order",
+            expected: pattern!(Seen::Harmless),
+            attack: call_on_13(Function::Transform, of_file!("failures_unsorted")),
+        },
+        Guest {
+            name: "failure-giant",
+            tries: "reports a failure in 32 MiB that are no UTF-8",
+            expected: pattern!(Seen::Row(RowStatus::Failed)),
+            attack: call_on_13(Function::Transform, of_file!("failure_giant")),
+        },
+    ]);
     guests
 }
 

@@ -4,29 +4,20 @@ use anyhow::{Result, ensure};
 use arrow::array::cast::AsArray;
 use arrow::datatypes::Int64Type;
 use unskew_gate::PurityGate;
-use unskew_host::{Host, Limits};
+use unskew_host::{CallShape, Host, Isolation, Limits};
 
 use crate::attack::accepted;
 use crate::call::{Function, call_twice, numbers};
 use crate::guest::{Guest, Seen, pattern};
 use crate::guests::{of_file, with};
 use crate::module::Module;
-use crate::ward::host;
+use crate::ward::{Ward, host};
 
 pub(super) fn guests() -> Vec<Guest> {
     vec![
-        Guest {
-            name: "state-to-the-next-call",
-            tries: "counts the rows that it has seen",
-            expected: pattern!(Seen::Impure),
-            attack: Box::new(|ward| {
-                let module = accepted(&ward.host, &of_file!("counter")())?;
-                Ok(match PurityGate::default().check(&module, 0)? {
-                    Ok(_) => Seen::Harmless,
-                    Err(_) => Seen::Impure,
-                })
-            }),
-        },
+        counter("state-in-a-global", "counts the rows that it has seen", of_file!("counter")),
+        counter("state-in-memory", "counts the rows in its memory", of_file!("counter_in_memory")),
+        counter("state-in-a-table", "marks a slot of its table", of_file!("counter_in_table")),
         Guest {
             name: "memory-of-the-last-tenant",
             tries: "searches its memory for what another module left there",
@@ -47,10 +38,7 @@ pub(super) fn guests() -> Vec<Guest> {
             expected: pattern!(Seen::Harmless),
             attack: Box::new(|_| {
                 let host = host(Limits { instances: 1, ..Limits::default() })?;
-                let leaver = include_str!("../../guests/leaver.wat");
-                let trapping =
-                    leaver.trim_end().trim_end_matches(')').to_owned() + ") (unreachable))";
-                let module = accepted(&host, &Module::healthy().with(&trapping))?;
+                let module = accepted(&host, &of_file!("leaver_that_traps")())?;
                 let seen = call_twice(&module, Function::Transform)?;
                 ensure!(matches!(seen, Seen::Row(_)), "it did not trap: {}", seen.line());
                 search(&host, &of_file!("scanner")())?;
@@ -69,6 +57,23 @@ pub(super) fn guests() -> Vec<Guest> {
             }),
         },
     ]
+}
+
+/// A module that remembers its rows: the gate must refuse it, and where every
+/// call has an instance of its own it can remember nothing.
+fn counter(name: &'static str, tries: &'static str, module: fn() -> Module) -> Guest {
+    let attack = move |ward: &Ward| {
+        let module = accepted(&ward.host, &module())?;
+        let shape = CallShape { rows_per_call: 1, isolation: Isolation::Fresh };
+        let outcome = module.transform_in_shape(0, &numbers(0..2000), None, shape)?;
+        let values = outcome.columns[0].as_primitive::<Int64Type>().values();
+        ensure!(values.iter().copied().eq((0..2000).map(|x| 2 * x)), "an instance remembers");
+        Ok(match PurityGate::default().check(&module, 0)? {
+            Ok(_) => Seen::Harmless,
+            Err(_) => Seen::Impure,
+        })
+    };
+    Guest { name, tries, expected: pattern!(Seen::Impure), attack: Box::new(attack) }
 }
 
 const FILLS_TABLE: &str = "
