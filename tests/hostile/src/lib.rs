@@ -20,5 +20,6 @@ mod ward;
 
 pub use guest::{Attack, Expected, Guest, Seen};
 pub use guests::all_guests;
+pub use process::Stopwatch;
 pub use slow::{Slow, slow_functions};
 pub use ward::{Report, Ward};

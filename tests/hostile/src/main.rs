@@ -7,11 +7,11 @@
 //! ```
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use unskew_host::{Host, HostConfig, LoadError};
-use unskew_hostile::{Report, Ward, all_guests, slow_functions};
+use unskew_hostile::{Report, Stopwatch, Ward, all_guests, slow_functions};
 
 /// Time on the CPU that no guest may make the host spend: all of its attempts,
 /// and the healthy call behind them.
@@ -66,9 +66,9 @@ fn main() -> Result<ExitCode> {
 fn try_file(path: &str) -> Result<ExitCode> {
     let component = wat::parse_bytes(&std::fs::read(path)?)?.into_owned();
     let host = Host::new(HostConfig::default())?;
-    let start = Instant::now();
+    let stopwatch = Stopwatch::start();
     let loaded = host.load(&component);
-    println!("{} bytes, {:.1} s: {loaded:?}", component.len(), start.elapsed().as_secs_f64());
+    println!("{} bytes, {:.1} s CPU: {loaded:?}", component.len(), stopwatch.cpu().as_secs_f64());
     Ok(ExitCode::from(u8::from(loaded.is_err())))
 }
 
@@ -81,7 +81,7 @@ fn slow(names: &[String]) -> Result<ExitCode> {
         for copies in [1, family.copies] {
             let component = family.component(family.allowed, copies);
             let host = Host::new(HostConfig::default())?;
-            let start = Instant::now();
+            let stopwatch = Stopwatch::start();
             let outcome = match host.load(&component) {
                 Ok(_) => "compiled".to_owned(),
                 Err(LoadError::LimitExceeded { what, found, limit }) => {
@@ -90,11 +90,11 @@ fn slow(names: &[String]) -> Result<ExitCode> {
                 Err(error) => error.to_string(),
             };
             println!(
-                "{:<24} {copies:>4} of size {:>6}, {:>9} bytes: {:6.1} s, {outcome}",
+                "{:<24} {copies:>4} of size {:>6}, {:>9} bytes: {:6.1} s CPU, {outcome}",
                 family.name,
                 family.allowed,
                 component.len(),
-                start.elapsed().as_secs_f64(),
+                stopwatch.cpu().as_secs_f64(),
             );
         }
     }

@@ -54,13 +54,14 @@ impl Process {
 }
 
 /// What this process spends from a moment on.
-pub(crate) struct Stopwatch {
+pub struct Stopwatch {
     cpu: Duration,
     resident_mib: u64,
 }
 
 impl Stopwatch {
-    pub(crate) fn start() -> Self {
+    /// Begins now.
+    pub fn start() -> Self {
         // Makes the peak of memory begin anew; where it cannot, the peak of the
         // whole process stands for it, which is more.
         let _ = fs::write("/proc/self/clear_refs", "5");
@@ -70,7 +71,7 @@ impl Stopwatch {
 
     /// Time on the CPU, over all threads: unlike the wall clock it does not
     /// depend on what else the machine does.
-    pub(crate) fn cpu(&self) -> Duration {
+    pub fn cpu(&self) -> Duration {
         cpu_time().unwrap_or(Duration::MAX).saturating_sub(self.cpu)
     }
 

@@ -9,7 +9,7 @@ use crate::module::Module;
 
 pub(super) fn guests() -> Vec<Guest> {
     vec![
-        of_text("manifest-empty", "gives an empty manifest", not_json(), || String::new()),
+        of_text("manifest-empty", "gives an empty manifest", not_json(), String::new),
         of_text("manifest-no-json", "gives prose", not_json(), || "Dear host, trust me".to_owned()),
         of_text("manifest-deep", "nests 100,000 arrays", not_json(), || "[".repeat(100_000)),
         of_text("manifest-deep-objects", "nests 100,000 objects", not_json(), || {
