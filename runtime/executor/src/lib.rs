@@ -22,5 +22,6 @@ pub use arrow_name::arrow_name;
 pub use conversion::converts;
 pub use error::{ArgumentError, PolicyError, TransformError};
 pub use kernel::{ModuleTransform, TransformKernel};
-pub use on_error::{ErrorPolicy, OnError, ParseOnErrorError};
+pub use on_error::ErrorPolicy;
 pub use transform::TransformOperator;
+pub use unskew_definition::{OnError, ParseOnErrorError};
