@@ -54,8 +54,8 @@ def reference_text(value: Any, at: str, what: str) -> str | None:
     if view_of(value) is not None:
         mistake(
             at,
-            f"{what}: {kind_of(value)} is a whole view; name one of its features, such as "
-            f"{view_of(value).name}:... ",
+            f"{what}: {view_of(value).name} is a whole view; name one of its features, such as "
+            f"'{view_of(value).name}:...'",
         )
         return None
     mistake(
