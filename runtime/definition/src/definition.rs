@@ -62,8 +62,9 @@ pub enum Section {
 pub struct Unread {
     objects: BTreeSet<(Section, String)>,
     parts: BTreeSet<(Section, String, String)>,
-    /// Of a module whose manifest could not be read, or an object without a
-    /// readable name: anything may be there.
+    /// Objects with a part whose name could not be read.
+    any_part: BTreeSet<(Section, String)>,
+    /// Sections with an object whose name could not be read.
     anything: BTreeSet<Section>,
     modules: BTreeSet<String>,
 }
@@ -78,6 +79,12 @@ impl Unread {
     /// written in the object and not understood.
     pub fn has_part(&self, section: Section, object: &str, part: &str) -> bool {
         self.parts.contains(&(section, object.to_owned(), part.to_owned()))
+    }
+
+    /// Whether the object has a part that was not understood and whose name is
+    /// not known.
+    pub fn has_any_part(&self, section: Section, object: &str) -> bool {
+        self.any_part.contains(&(section, object.to_owned()))
     }
 
     /// The parts of an object that were not understood.
@@ -95,6 +102,7 @@ impl Unread {
         self.modules.contains(name)
     }
 
+    /// `None`: an object whose name could not be read either.
     pub(crate) fn add(&mut self, section: Section, name: Option<&str>) {
         match name {
             Some(name) => {
@@ -106,8 +114,25 @@ impl Unread {
         }
     }
 
-    pub(crate) fn add_part(&mut self, section: Section, object: &str, part: &str) {
-        self.parts.insert((section, object.to_owned(), part.to_owned()));
+    /// `None`: a part whose name could not be read either.
+    pub(crate) fn add_part(&mut self, section: Section, object: &str, part: Option<&str>) {
+        match part {
+            Some(part) => {
+                self.parts.insert((section, object.to_owned(), part.to_owned()));
+            }
+            None => {
+                self.any_part.insert((section, object.to_owned()));
+            }
+        }
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        let Self { objects, parts, any_part, anything, modules } = other;
+        self.objects.extend(objects);
+        self.parts.extend(parts);
+        self.any_part.extend(any_part);
+        self.anything.extend(anything);
+        self.modules.extend(modules);
     }
 
     pub(crate) fn add_module(&mut self, name: &str) {

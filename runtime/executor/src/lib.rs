@@ -8,20 +8,25 @@
 //! here; how the transform is computed is the host's business. The text form
 //! of values ([`text`]) is here, too, because all drivers share it.
 
+mod aggregate_kernel;
 mod arguments;
 mod arrow_name;
 mod conversion;
 mod error;
 mod kernel;
 mod on_error;
+mod row_order;
 pub mod text;
 mod transform;
 
+pub use aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
 pub use arguments::ColumnMapping;
 pub use arrow_name::arrow_name;
 pub use conversion::converts;
 pub use error::{ArgumentError, PolicyError, TransformError};
-pub use kernel::{ModuleTransform, TransformKernel};
+pub use kernel::ModuleTransform;
 pub use on_error::ErrorPolicy;
+pub use row_order::{RowOrder, RowTie};
 pub use transform::TransformOperator;
 pub use unskew_definition::{OnError, ParseOnErrorError};
+pub use unskew_host::TransformKernel;

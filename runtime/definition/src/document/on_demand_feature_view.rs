@@ -6,6 +6,9 @@ use crate::name::Name;
 use crate::on_error::OnError;
 use crate::place::{Place, Placed};
 use crate::reference::FeatureReference;
+use crate::definition::Section;
+use crate::read::{Node, Object, peek_name};
+use super::feature_view::read_on_error;
 
 /// Features computed when they are asked for, from features of other views
 /// and fields of the request.
@@ -44,3 +47,52 @@ pub struct OnDemandFeatureView {
 /// A column and what it holds: a feature of a view, or a field of a request
 /// source.
 pub type OnDemandInput = (Name, Placed<FeatureReference>);
+
+impl OnDemandFeatureView {
+    const KEYS: [&'static str; 10] = [
+        "name", "version", "inputs", "transforms", "features", "on_error", "depends_on", "owner",
+        "tags", "description",
+    ];
+
+    pub(crate) fn read(document: &Object<'_>, node: &Node) -> Option<Self> {
+        let known = peek_name(node);
+        let subject = format!("on-demand feature view {}", known.unwrap_or("without a name"));
+        let read = || {
+            let object = document.child(node, &subject, &Self::KEYS)?;
+            let name = object.required_name("name", "the view's name")?.value;
+            let version = object.whole("version", 1).map_or(1, |version| version.value);
+            let mut inputs = Vec::new();
+            for (column, text) in object.text_pairs("inputs") {
+                match text.and_then(|text| object.parsed(text, str::parse)) {
+                    Some(reference) => inputs.push((column, reference)),
+                    None => object.unread_part(Section::View, &name, Some(column.as_str())),
+                }
+            }
+            let transforms = Step::read_all(&object, &name, "transforms");
+            let features = Feature::read_all(&object, &name);
+            let on_error = read_on_error(&object);
+            let depends_on = object.get("depends_on").map(|_| {
+                let texts = object.texts("depends_on").into_iter();
+                texts.filter_map(|text| object.parsed(text, str::parse)).collect()
+            });
+            let (about, place, home) = (object.about(), object.place(), None);
+            Some(Self {
+                name,
+                version,
+                inputs,
+                transforms,
+                features,
+                on_error,
+                depends_on,
+                home,
+                about,
+                place,
+            })
+        };
+        let read = read();
+        if read.is_none() {
+            document.unread(Section::View, known);
+        }
+        read
+    }
+}
