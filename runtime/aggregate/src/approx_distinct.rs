@@ -120,7 +120,9 @@ impl HyperLogLog {
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, StateError> {
         const NO_REGISTER: StateError = StateError::invalid("a register is none of those that are");
-        let count = from.length()?;
+        let count = from.unsigned()?;
+        let count = usize::try_from(count).ok().filter(|count| *count <= REGISTERS);
+        let count = count.ok_or(NO_REGISTER)?;
         let is_rank = |rank: u8| (1..=RANK_BITS as u8 + 1).contains(&rank);
         let mut state = Self::default();
         if count <= SPARSE {

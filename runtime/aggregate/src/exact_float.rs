@@ -301,6 +301,16 @@ impl ExactSum {
         matches!(&self.0, Repr::Large(large) if !large.specials.is_none())
     }
 
+    /// Whether so many values can have been added and none taken out.
+    pub(crate) fn is_of(&self, count: u64) -> bool {
+        let Repr::Large(large) = &self.0 else { return true };
+        let Specials { nans, positive_infinities, negative_infinities } = large.specials;
+        let counts = [nans, positive_infinities, negative_infinities];
+        let total =
+            counts.iter().try_fold(0_u64, |sum, part| sum.checked_add(u64::try_from(*part).ok()?));
+        total.is_some_and(|total| total <= count)
+    }
+
     /// The finite part in units of 2^-1074, as a sign and an absolute value.
     pub(crate) fn magnitude(&self) -> (bool, Vec<u64>) {
         self.units().magnitude()
@@ -351,16 +361,22 @@ impl ExactSum {
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        let specials = match from.byte()? {
-            0 => Specials::default(),
-            1 => Specials {
-                nans: from.signed()?,
-                positive_infinities: from.signed()?,
-                negative_infinities: from.signed()?,
-            },
-            _ => return Err(StateError::invalid("a sum has another form than it should")),
+        const OTHER_FORM: StateError = StateError::invalid("a sum has another form than it should");
+        let has_specials = match from.byte()? {
+            0 => false,
+            1 => true,
+            _ => return Err(OTHER_FORM),
         };
-        let has_specials = !specials.is_none();
+        let mut specials = Specials::default();
+        if has_specials {
+            let Specials { nans, positive_infinities, negative_infinities } = &mut specials;
+            for count in [nans, positive_infinities, negative_infinities] {
+                *count = from.signed()?;
+            }
+            if specials.is_none() {
+                return Err(OTHER_FORM);
+            }
+        }
         let units = SumUnits::decode(from)?;
         if has_specials {
             return Ok(Self::from_large(LargeSum { units, specials }));

@@ -174,6 +174,11 @@ impl SumState {
     pub(crate) fn decode(from: &mut Reader<'_>, kind: NumberKind) -> Result<Self, StateError> {
         let count = from.count()?;
         let total = if count == 0 { Total::new(kind) } else { Total::decode(from, kind)? };
+        if let Total::Float(sum) = &total
+            && !sum.is_of(count)
+        {
+            return Err(StateError::invalid("there are more NaNs and infinities than values"));
+        }
         Ok(Self { count, total })
     }
 }

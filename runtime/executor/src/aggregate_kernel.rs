@@ -5,6 +5,7 @@ use unskew_definition::Field;
 use unskew_host::{CallError, Outcome};
 
 use crate::row_order::RowOrder;
+use crate::state_bytes::StateBytesError;
 
 /// What folds rows: a built-in aggregate, or one of a module in the sandbox.
 /// Windows, tiles and point-in-time evaluation know aggregates by this trait
@@ -127,6 +128,9 @@ pub enum KernelError {
         /// what is wrong
         reason: String,
     },
+    /// The stored state of a window operator is damaged, or of another one.
+    #[error(transparent)]
+    StateBytes(#[from] StateBytesError),
     /// The host could not call the module.
     #[error(transparent)]
     Call(#[from] CallError),

@@ -85,15 +85,30 @@ impl RowOrder {
 
     /// Which of two rows comes first.
     pub fn compare(&self, a: usize, b: usize) -> Ordering {
-        let by_event = self.event_timestamps[a].cmp(&self.event_timestamps[b]);
-        let by_created =
-            || self.created_timestamps.as_ref().map_or(Ordering::Equal, |at| at[a].cmp(&at[b]));
-        let by_tie = || match &self.tie {
-            RowTie::Log { partitions, offsets } => {
-                (partitions[a], offsets[a]).cmp(&(partitions[b], offsets[b]))
+        self.compare_with(a, self, b)
+    }
+
+    /// Which comes first, row `a` of these or row `b` of another batch.
+    ///
+    /// # Panics
+    ///
+    /// When the batches are not of one source.
+    pub fn compare_with(&self, a: usize, other: &Self, b: usize) -> Ordering {
+        let by_event = self.event_timestamps[a].cmp(&other.event_timestamps[b]);
+        let by_created = || match (&self.created_timestamps, &other.created_timestamps) {
+            (Some(ours), Some(theirs)) => ours[a].cmp(&theirs[b]),
+            _ => Ordering::Equal,
+        };
+        let by_tie = || match (&self.tie, &other.tie) {
+            (
+                RowTie::Log { partitions, offsets },
+                RowTie::Log { partitions: their_partitions, offsets: their_offsets },
+            ) => (partitions[a], offsets[a]).cmp(&(their_partitions[b], their_offsets[b])),
+            (RowTie::Bytes(ours), RowTie::Bytes(theirs)) => ours.value(a).cmp(theirs.value(b)),
+            (RowTie::Position { positions: ours }, RowTie::Position { positions: theirs }) => {
+                ours[a].cmp(&theirs[b])
             }
-            RowTie::Bytes(bytes) => bytes.value(a).cmp(bytes.value(b)),
-            RowTie::Position { positions } => positions[a].cmp(&positions[b]),
+            _ => panic!("{MIXED}"),
         };
         by_event.then_with(by_created).then_with(by_tie)
     }
@@ -145,6 +160,64 @@ impl RowOrder {
         }
     }
 
+    /// No rows.
+    pub fn empty() -> Self {
+        let positions = Vec::new().into();
+        Self::new(Vec::new().into(), None, RowTie::Position { positions })
+    }
+
+    /// The keys of rows from several batches of one source, each given as the
+    /// batch and the row in it, in this order.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such batch or row, or they are not of one source.
+    pub fn interleave(batches: &[&Self], rows: &[(usize, usize)]) -> Self {
+        fn pick<T: Copy>(values: &[&[T]], rows: &[(usize, usize)]) -> Vec<T> {
+            rows.iter().map(|&(batch, row)| values[batch][row]).collect()
+        }
+        let event: Vec<&[i64]> = batches.iter().map(|order| &*order.event_timestamps).collect();
+        let created: Option<Vec<&[i64]>> =
+            batches.iter().map(|order| order.created_timestamps.as_deref()).collect();
+        let tie = match batches.first().map(|order| &order.tie) {
+            None => return Self::empty(),
+            Some(RowTie::Log { .. }) => {
+                let positions = batches.iter().map(|order| match &order.tie {
+                    RowTie::Log { partitions, offsets } => (&**partitions, &**offsets),
+                    _ => panic!("{MIXED}"),
+                });
+                let (partitions, offsets): (Vec<&[u32]>, Vec<&[i64]>) = positions.unzip();
+                RowTie::Log {
+                    partitions: pick(&partitions, rows).into(),
+                    offsets: pick(&offsets, rows).into(),
+                }
+            }
+            Some(RowTie::Bytes(_)) => {
+                let bytes: Vec<&BinaryArray> = batches
+                    .iter()
+                    .map(|order| match &order.tie {
+                        RowTie::Bytes(bytes) => bytes,
+                        _ => panic!("{MIXED}"),
+                    })
+                    .collect();
+                let values = rows.iter().map(|&(batch, row)| bytes[batch].value(row));
+                RowTie::Bytes(BinaryArray::from_iter_values(values))
+            }
+            Some(RowTie::Position { .. }) => {
+                let positions: Vec<&[u32]> = batches
+                    .iter()
+                    .map(|order| match &order.tie {
+                        RowTie::Position { positions } => &**positions,
+                        _ => panic!("{MIXED}"),
+                    })
+                    .collect();
+                RowTie::Position { positions: pick(&positions, rows).into() }
+            }
+        };
+        let created = created.map(|created| pick(&created, rows).into());
+        Self::new(pick(&event, rows).into(), created, tie)
+    }
+
     /// The keys of `length` rows from `offset` on.
     ///
     /// # Panics
@@ -168,6 +241,8 @@ impl RowOrder {
         }
     }
 }
+
+const MIXED: &str = "batches of one source have the same kinds of keys";
 
 /// Bytes that compare as the numbers do.
 fn ascending(value: i64) -> [u8; 8] {

@@ -88,10 +88,15 @@ impl Acceptance {
     }
 
     /// The fields without which a row counts for nothing.
-    fn needed_fields(&self) -> Vec<usize> {
+    fn needed_fields(&self) -> Vec<(usize, DeadLetterReason)> {
         let source = &self.source;
-        let optional = [source.created_timestamp, source.partition, source.offset];
-        [source.event_timestamp].into_iter().chain(optional.into_iter().flatten()).collect()
+        let created = source.created_timestamp.map(|at| (at, DeadLetterReason::CreatedTimestamp));
+        let place = [source.partition, source.offset].into_iter().flatten();
+        [(source.event_timestamp, DeadLetterReason::EventTimestamp)]
+            .into_iter()
+            .chain(created)
+            .chain(place.map(|at| (at, DeadLetterReason::Position)))
+            .collect()
     }
 
     fn fault_of(
@@ -99,17 +104,22 @@ impl Acceptance {
         batch: &RecordBatch,
         row: usize,
         fault: Option<&FieldFault>,
-        needed: &[usize],
+        needed: &[(usize, DeadLetterReason)],
     ) -> Option<(DeadLetterReason, String)> {
-        let name = |field: usize| self.source.fields[field].name.clone();
-        if let Some(field) = needed.iter().find(|field| batch.column(**field).is_null(row)) {
+        if let Some((field, reason)) =
+            needed.iter().find(|(field, _)| batch.column(*field).is_null(row))
+        {
             let detail = match fault.filter(|fault| fault.field == *field) {
                 Some(fault) => fault.reason.clone(),
                 None => "it is null".to_owned(),
             };
-            return Some((DeadLetterReason::Missing(name(*field)), detail));
+            let field = &self.source.fields[*field].name;
+            return Some((reason.clone(), format!("{field}: {detail}")));
         }
-        fault.map(|fault| (DeadLetterReason::Unreadable(name(fault.field)), fault.reason.clone()))
+        fault.map(|fault| {
+            let field = &self.source.fields[fault.field].name;
+            (DeadLetterReason::Field(field.clone()), format!("{field}: {}", fault.reason))
+        })
     }
 
     fn refuse(
@@ -125,20 +135,12 @@ impl Acceptance {
                 self.dead_letters.push(DeadLetter { place, row, reason, detail, position: None });
                 Ok(())
             }
-            BadRows::Refuse => {
-                let field = match &reason {
-                    DeadLetterReason::Missing(field) | DeadLetterReason::Unreadable(field) => {
-                        format!("{field}: {detail}")
-                    }
-                    _ => detail,
-                };
-                Err(RowsError::Refused {
-                    source_name: self.source.name.clone(),
-                    place: place.to_string(),
-                    row,
-                    reason: field,
-                })
-            }
+            BadRows::Refuse => Err(RowsError::Refused {
+                source_name: self.source.name.clone(),
+                place: place.to_string(),
+                row,
+                reason: detail,
+            }),
         }
     }
 

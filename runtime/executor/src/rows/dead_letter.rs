@@ -22,11 +22,14 @@ pub struct DeadLetter {
 /// Why a row is a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeadLetterReason {
-    /// A value that every row needs (its event or created time, its partition
-    /// or offset) is null or cannot be read.
-    Missing(Name),
-    /// A value of a field is none of its type.
-    Unreadable(Name),
+    /// Its event time is null or cannot be read.
+    EventTimestamp,
+    /// Its created time is null or cannot be read.
+    CreatedTimestamp,
+    /// Its partition or offset is null or cannot be read.
+    Position,
+    /// The value of this field is none of its type.
+    Field(Name),
     /// It came later than `allowed_lateness` permits.
     Late,
     /// An earlier row has its event id and event time, or its partition and offset.
@@ -38,8 +41,10 @@ pub enum DeadLetterReason {
 impl fmt::Display for DeadLetterReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(field) => write!(f, "missing:{field}"),
-            Self::Unreadable(field) => write!(f, "unreadable:{field}"),
+            Self::EventTimestamp => f.write_str("event_timestamp"),
+            Self::CreatedTimestamp => f.write_str("created_timestamp"),
+            Self::Position => f.write_str("position"),
+            Self::Field(field) => write!(f, "field:{field}"),
             Self::Late => f.write_str("late"),
             Self::Duplicate => f.write_str("duplicate"),
             Self::JoinKey(view) => write!(f, "join_key:{view}"),
