@@ -141,7 +141,8 @@ def _replace_in_type(cls: type, name: str, value: object) -> None:
     # A type made in C takes no assignment, but the dict behind it can be had.
     (names,) = gc.get_referents(cls.__dict__)
     names[name] = value
-    sys._clear_internal_caches()
+    if hasattr(sys, "_clear_internal_caches"):  # from Python 3.13 on
+        sys._clear_internal_caches()
     sys._clear_type_cache()
 
 
