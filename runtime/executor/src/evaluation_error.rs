@@ -61,3 +61,18 @@ pub enum EvaluationError {
     #[error("columns could not be put together: {0}")]
     Arrow(#[from] ArrowError),
 }
+
+impl EvaluationError {
+    /// Whether what was given is to blame, not the machine or Unskew.
+    pub fn is_users(&self) -> bool {
+        match self {
+            Self::Module { .. }
+            | Self::RowFailed { .. }
+            | Self::Labels(_)
+            | Self::Rows(_)
+            | Self::Bind(_)
+            | Self::Argument(_) => true,
+            Self::Transform(_) | Self::Call(_) | Self::Aggregate(_) | Self::Arrow(_) => false,
+        }
+    }
+}

@@ -1,24 +1,20 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
-use unskew_definition::DataType;
+use unskew_column::{arrow_name, with_nulls};
 use unskew_plan::{SourceField, SourcePlan};
 
 use crate::arguments::{listed, similar};
-use crate::arrow_name::arrow_name;
-use crate::conversion::{Conversion, with_nulls};
-use crate::rows::canonical_nan::with_canonical_nan;
+use crate::rows::column_reader::ColumnReader;
 use crate::rows::error::RowsError;
-use crate::text::ColumnBuilder;
 
 /// Makes the fields of a source out of the columns of a file, once it is
 /// known which columns the file has.
 ///
-/// Columns are found by the name that the source's field map gives. Text
-/// becomes any other type by the forms of [`crate::text`] (a time without an
-/// offset is UTC); all else is converted where no value can change.
+/// Columns are found by the name that the source's field map gives, and read
+/// by a [`ColumnReader`] each.
 #[derive(Debug)]
 pub struct SourceReader {
     fields: Vec<FieldReader>,
@@ -30,13 +26,7 @@ pub struct SourceReader {
 #[derive(Debug)]
 struct FieldReader {
     column_at: usize,
-    from: From,
-}
-
-#[derive(Debug)]
-enum From {
-    Column(Conversion),
-    Text(DataType),
+    values: ColumnReader,
 }
 
 /// Rows of a source.
@@ -74,10 +64,12 @@ impl SourceReader {
     /// The rows of one batch of the file.
     pub fn read(&self, batch: &RecordBatch) -> Result<SourceRows, RowsError> {
         let mut faults = Vec::new();
-        let columns = self.fields.iter().enumerate().map(|(field, reader)| {
-            reader.read(batch.column(reader.column_at), field, &mut faults)
-        });
-        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for (field, reader) in self.fields.iter().enumerate() {
+            let (column, unread) = reader.values.read(batch.column(reader.column_at))?;
+            columns.push(column);
+            faults.extend(unread.into_iter().map(|(row, reason)| FieldFault { row, field, reason }));
+        }
         for (field, number) in &self.places {
             columns[*field] = fitting(&columns[*field], number, *field, &mut faults)?;
         }
@@ -118,44 +110,16 @@ impl FieldReader {
             return Err(RowsError::AmbiguousColumn { source_name, column });
         }
         let found = schema.field(column_at).data_type();
-        let is_text = matches!(found, ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View);
-        let from = match Conversion::between(found, &field.data_type) {
-            Some(conversion) => From::Column(conversion),
-            None if is_text => From::Text(field.data_type.clone()),
-            None => {
-                return Err(RowsError::WrongColumnType {
-                    source_name: source.name.clone(),
-                    field: field.name.clone(),
-                    column: field.column.clone(),
-                    found: arrow_name(found),
-                    wanted: field.data_type.to_string(),
-                });
+        let values = ColumnReader::new(found, &field.data_type).ok_or_else(|| {
+            RowsError::WrongColumnType {
+                source_name: source.name.clone(),
+                field: field.name.clone(),
+                column: field.column.clone(),
+                found: arrow_name(found),
+                wanted: field.data_type.to_string(),
             }
-        };
-        Ok(Self { column_at, from })
-    }
-
-    fn read(
-        &self,
-        column: &ArrayRef,
-        field: usize,
-        faults: &mut Vec<FieldFault>,
-    ) -> Result<ArrayRef, RowsError> {
-        let column = match &self.from {
-            From::Column(conversion) => {
-                let (column, input_faults) = conversion.apply(column)?;
-                let input_faults = input_faults.into_iter();
-                faults.extend(
-                    input_faults.map(|fault| FieldFault { row: fault.row, field, reason: fault.reason }),
-                );
-                column
-            }
-            From::Text(data_type) => {
-                let texts = cast(column, &ArrowType::Utf8)?;
-                parsed(texts.as_string(), data_type, field, faults)
-            }
-        };
-        Ok(with_canonical_nan(&column)?)
+        })?;
+        Ok(Self { column_at, values })
     }
 }
 
@@ -178,31 +142,4 @@ fn fitting(
         reason: format!("it does not fit {}", arrow_name(number)),
     }));
     Ok(with_nulls(column, beyond.into_iter())?)
-}
-
-fn parsed(
-    texts: &StringArray,
-    data_type: &DataType,
-    field: usize,
-    faults: &mut Vec<FieldFault>,
-) -> ArrayRef {
-    let mut values = ColumnBuilder::new(data_type, texts.len());
-    for row in 0..texts.len() {
-        if texts.is_null(row) {
-            values.push_null();
-            continue;
-        }
-        let text = texts.value(row);
-        // A builder is of no use after an error inside of a nested value.
-        let checked = if data_type.is_scalar() {
-            Ok(())
-        } else {
-            ColumnBuilder::new(data_type, 1).push_text(text)
-        };
-        if let Err(error) = checked.and_then(|()| values.push_text(text)) {
-            faults.push(FieldFault { row, field, reason: error.to_string() });
-            values.push_null();
-        }
-    }
-    values.finish()
 }
