@@ -70,7 +70,7 @@ impl Host {
         let compiled = self.compile(&engine, digest, nan, component)?;
         let imports = check_contract(&engine.engine, &compiled)?;
         let (pre, indices) = link(&engine, &compiled)?;
-        let manifest = self.ask_for_manifest(&pre, &indices)?;
+        let (manifest, manifest_json) = self.ask_for_manifest(&pre, &indices)?;
         let memory_limit = match manifest.language.as_str() {
             "python" => shared.limits.python_memory_bytes,
             _ => shared.limits.memory_bytes,
@@ -92,6 +92,7 @@ impl Host {
             metrics: Mutex::new(CallMetrics::default()),
             fuel_per_row: std::iter::repeat_with(AtomicU64::default).take(functions).collect(),
             manifest,
+            manifest_json: manifest_json.into(),
             _engine: engine,
         });
         let mut loaded = loaded();
@@ -138,7 +139,7 @@ impl Host {
         &self,
         pre: &InstancePre<GuestState>,
         indices: &ExportIndices,
-    ) -> Result<Manifest, LoadError> {
+    ) -> Result<(Manifest, String), LoadError> {
         let limits = &self.0.limits;
         let journal = Arc::new(Journal::new("(its manifest)"));
         // The language is not known yet, so the larger limit holds.
@@ -155,7 +156,7 @@ impl Host {
         let json = instance.manifest(limits.manifest.bytes.saturating_add(1));
         self.0.pools.discard(instance);
         let json = json.map_err(|failed| LoadError::ManifestCall(failed.fault))?;
-        Ok(Manifest::from_json_within(json.as_bytes(), &limits.manifest)?)
+        Ok((Manifest::from_json_within(json.as_bytes(), &limits.manifest)?, json))
     }
 }
 

@@ -24,6 +24,7 @@ pub struct CompiledModule(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) digest: ModuleDigest,
     pub(crate) manifest: Manifest,
+    pub(crate) manifest_json: Box<str>,
     pub(crate) imports: Vec<String>,
     pub(crate) component_bytes: usize,
     pub(crate) limits: Arc<Limits>,
@@ -118,6 +119,11 @@ impl CompiledModule {
     /// What it says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
+    }
+
+    /// The same as it was said: JSON, with the places that its SDK recorded.
+    pub fn manifest_json(&self) -> &str {
+        &self.0.manifest_json
     }
 
     /// What it imports: the log interface, or nothing.
