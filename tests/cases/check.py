@@ -78,6 +78,12 @@ def wrong_dead_letters(case, answers):
         yield f"dead letters: expected {expected}, the oracle says {answers.dead_letters()}"
 
 
+def wrong_warnings(case, answers):
+    expected = case.get("warnings", {}).get("labels_at_event_time")
+    if expected is not None and (found := answers.labels_at_event_time(case["questions"])) != expected:
+        yield f"warnings: expected {expected} labels at the time of an event, the oracle counts {found}"
+
+
 def check(path, listed):
     """What is wrong with one case: its form, or where the oracle disagrees. Second: whether the oracle could speak."""
     try:
@@ -92,8 +98,10 @@ def check(path, listed):
     try:
         answers = Answers(definition_of(case), case.get("events", {}))
         if "error" in case:
+            for question in case.get("questions", []):
+                answers.answer_everything(question)
             return ["the oracle sees nothing to refuse; a mistake in a definition is marked `oracle: definition`"], True
-        found = [*wrong_answers(case, answers), *wrong_emissions(case, answers), *wrong_dead_letters(case, answers)]
+        found = [*wrong_answers(case, answers), *wrong_emissions(case, answers), *wrong_dead_letters(case, answers), *wrong_warnings(case, answers)]
         return found, True
     except RunRefused as error:
         return ([] if "error" in case else [f"the oracle refuses the run: {error}"]), True

@@ -122,6 +122,18 @@ class Answers:
             found.append((name, view.feature(feature).kind, *question.answered(view)[feature]))
         return found
 
+    def answer_everything(self, plain_question):
+        """What a run that is to be refused is asked: all that its entity's keys can be asked."""
+        question = Question(plain_question, self)
+        for view in self.views.values():
+            if isinstance(view, OnDemandView) or all(name in question.entity for name, _ in view.keys):
+                question.answered(view)
+
+    def labels_at_event_time(self, plain_questions):
+        """How many labels have the entity and the very time of an event whose source has no created_timestamp."""
+        views = [view for view in self.views.values() if isinstance(view, View) and not {"created_timestamp", "broker_timestamp"} & set(view.source.document)]
+        return sum(any(view.has_event_at(Question(plain, self)) for view in views) for plain in plain_questions)
+
     def dead_letters(self):
         """{source: sorted [(row, reason)]}."""
         found = {name: list(source.dead_letters) for name, source in self.sources.items()}

@@ -203,6 +203,13 @@ class View:
         rows = [row for row in self.rows.get(key, []) if row.event_ts <= t and (row.created_ts is None or row.created_ts <= t)]
         return self.trailing(key_values, rows, t) if self.aggregates else self.latest(rows, t)
 
+    def has_event_at(self, question):
+        """Whether an accepted event of the question's entity stands at the very time of the question."""
+        if not all(name in question.entity for name, _ in self.keys):
+            return False
+        key = tuple(identity(kind, parse_value(kind, question.entity[name])) for name, kind in self.keys)
+        return any(row.event_ts == question.t for row in self.rows.get(key, []))
+
     def too_old(self, event_ts, t):
         """age = ttl is still served."""
         return self.ttl is not None and t - event_ts > self.ttl
