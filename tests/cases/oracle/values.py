@@ -22,6 +22,11 @@ def parse_type(text):
         return ("decimal128", int(match[1]), int(match[2]))
     if match := re.fullmatch(r"list<(.+)>", text):
         return ("list", parse_type(match[1].removesuffix("?")))
+    if match := re.fullmatch(r"fixed_size_list<float32,\s*(\d+)>", text):
+        return ("list", ("float32",), int(match[1]))
+    if match := re.fullmatch(r"struct<(.+)>", text):
+        fields = [field.split(":") for field in match[1].split(",")]
+        return ("struct", tuple((name.strip(), parse_type(kind.removesuffix("?"))) for name, kind in fields))
     if text in INTEGERS or text in ("bool", "float32", "float64", "utf8", "binary", "date32", "timestamp"):
         return (text,)
     raise ValueError(f"the oracle does not know the type {text}")
@@ -100,7 +105,9 @@ def parse_value(kind, plain):
         return datetime.date.fromisoformat(plain).toordinal() - EPOCH_DAY
     if name == "timestamp":
         return parse_timestamp(plain)
-    if name == "list" and isinstance(plain, list):
+    if name == "struct" and isinstance(plain, dict) and list(plain) == [field for field, _ in kind[1]]:
+        return {field: parse_value(inner, plain[field]) for field, inner in kind[1]}
+    if name == "list" and isinstance(plain, list) and len(plain) == (kind[2] if len(kind) > 2 else len(plain)):
         return [parse_value(kind[1], item) for item in plain]
     raise ValueError(f"{plain!r} is not a value of type {name}")
 
@@ -128,6 +135,8 @@ def format_value(kind, value):
         return format_timestamp(value)
     if name == "list":
         return [format_value(kind[1], item) for item in value]
+    if name == "struct":
+        return {field: format_value(inner, value[field]) for field, inner in kind[1]}
     return value
 
 
@@ -150,6 +159,8 @@ def identity(kind, value):
         return None
     if kind[0] == "list":
         return tuple(identity(kind[1], item) for item in value)
+    if kind[0] == "struct":
+        return tuple(identity(inner, value[field]) for field, inner in kind[1])
     return order_key(kind, value)
 
 
