@@ -2,8 +2,8 @@
 //! the sums: the squares lie in one twice as wide, of 256 bits.
 
 use super::lanes::Lanes;
-use super::window::{WIDTH, Window};
-use crate::exact_float::{ExactSquares, ExactSum, Parts, parts, square};
+use super::window::Window;
+use crate::exact_float::{ExactSquares, ExactSum, parts, square};
 use crate::moments::{MomentsState, Squares};
 use crate::state::Body;
 use crate::sum::{SumState, Total};
@@ -32,20 +32,22 @@ impl Slot {
     /// Adds a square of 106 bits, shifted by up to 124.
     #[inline(always)]
     fn add_square(&mut self, square: u128, shift: u32) {
-        let (at, bit) = ((shift / 64) as usize, shift % 64);
-        let (low, high) = (square as u64, (square >> 64) as u64);
-        // Shifting right in two steps, for a bit of 0.
-        let parts = [low << bit, (high << bit) | (low >> 1 >> (63 - bit)), high >> 1 >> (63 - bit)];
-        let mut carry = false;
-        for (limb, part) in self.squares[at..at + 3].iter_mut().zip(parts) {
-            let (sum, a) = limb.overflowing_add(part);
-            let (sum, b) = sum.overflowing_add(u64::from(carry));
-            *limb = sum;
-            carry = a | b;
-        }
+        let at = (shift / 64) as usize;
+        // Multiplying is quicker than shifting 128 bits.
+        let power = u128::from(1_u64 << (shift % 64));
+        let low = u128::from(square as u64) * power;
+        let high = (square >> 64) * power + (low >> 64);
+        let lower = (high << 64) | u128::from(low as u64);
+        let limbs = &mut self.squares;
+        let before = (u128::from(limbs[at + 1]) << 64) | u128::from(limbs[at]);
+        let (sum, carry) = before.overflowing_add(lower);
+        (limbs[at], limbs[at + 1]) = (sum as u64, (sum >> 64) as u64);
+        let above = (high >> 64) as u64 + u64::from(carry);
+        let (sum, carry) = limbs[at + 2].overflowing_add(above);
+        limbs[at + 2] = sum;
         // Of a sum that stays below 2^254 nothing is carried out of its top.
         if at == 0 {
-            self.squares[3] = self.squares[3].wrapping_add(u64::from(carry));
+            limbs[3] = limbs[3].wrapping_add(u64::from(carry));
         }
     }
 
@@ -81,15 +83,13 @@ impl FloatMoments {
         if self.window.exponent.is_none() {
             rows.clone().for_each(|(x, _)| self.window.make_for(x));
         }
-        let window = self.window.exponent();
+        let (window, sieve) = (self.window.exponent(), self.window.sieve());
         let (mut count, mut strays) = (0, 0);
         for (x, group) in rows {
             count += 1;
             let slot = &mut self.slots[group as usize];
             slot.count = slot.count.wrapping_add(1);
-            if let Some(Parts { mantissa, exponent }) = parts(x)
-                && let shift = exponent.wrapping_sub(window) as u32
-                && shift <= WIDTH
+            if let Some((mantissa, shift)) = sieve.inside(x)
                 && !slot.is_full()
             {
                 let value = i128::from(mantissa) * i128::from(1_i64 << shift);

@@ -6,8 +6,8 @@
 //! where much does, the window moves.
 
 use super::lanes::Lanes;
-use super::window::{WIDTH, Window};
-use crate::exact_float::{ExactSum, LargeSum, Parts, parts};
+use super::window::Window;
+use crate::exact_float::{ExactSum, LargeSum};
 use crate::state::Body;
 use crate::sum::{SumState, Total};
 
@@ -49,16 +49,13 @@ impl FloatSums {
         if self.window.exponent.is_none() {
             rows.clone().for_each(|(x, _)| self.window.make_for(x));
         }
-        let window = self.window.exponent();
+        let (window, sieve) = (self.window.exponent(), self.window.sieve());
         let (mut count, mut strays) = (0, 0);
         for (x, group) in rows {
             count += 1;
             let slot = &mut self.slots[group as usize];
             slot.count = slot.count.wrapping_add(1);
-            if let Some(Parts { mantissa, exponent }) = parts(x)
-                && let shift = exponent.wrapping_sub(window) as u32
-                && shift <= WIDTH
-            {
+            if let Some((mantissa, shift)) = sieve.inside(x) {
                 let value = i128::from(mantissa) * i128::from(1_i64 << shift);
                 let (sum, is_beyond) = slot.sum().overflowing_add(value);
                 if !is_beyond {
