@@ -7,6 +7,7 @@ use unskew_expression::{FeatureReference, NoFunctions, ReferenceResolver, SqlExp
 
 #[test]
 fn mistakes_say_where_and_what_to_do() {
+    let mut wrong = Vec::new();
     for (text, character, part) in [
         ("", 1, "empty"),
         ("  ", 1, "empty"),
@@ -27,8 +28,8 @@ fn mistakes_say_where_and_what_to_do() {
         ("count(*)", 1, "aggregates"),
         ("row_number() OVER ()", 1, "window function"),
         ("max(x) FILTER (WHERE b)", 1, "aggregate"),
-        ("(SELECT 1)", 1, "subqueries"),
-        ("EXISTS (SELECT 1)", 1, "subqueries"),
+        ("(SELECT 1)", 2, "subqueries"),
+        ("EXISTS (SELECT 1)", 9, "subqueries"),
         ("i IN (SELECT 1)", 1, "subqueries"),
         ("now()", 1, "event's time"),
         ("current_timestamp", 1, ""),
@@ -46,13 +47,13 @@ fn mistakes_say_where_and_what_to_do() {
         ("CASE WHEN b THEN 1 ELSE 'a' END", 1, "do not go together"),
         ("NULL", 1, "CAST(NULL AS"),
         ("t - t", 1, "date_diff"),
-        ("INTERVAL '1 day'", 1, "add it to a date"),
+        ("INTERVAL '1 day'", 10, "add it to a date"),
         ("p.zz", 1, "no field \"zz\""),
         ("i.a", 1, "has no fields"),
         ("orders.i", 1, "without a table"),
-        ("CAST(i AS INT8)", 1, "TINYINT"),
-        ("CAST(i AS POINT)", 1, "no type to cast to"),
-        ("CAST(s AS DECIMAL(40, 2))", 1, "1 to 38 digits"),
+        ("CAST(i AS INT8)", 6, "TINYINT"),
+        ("CAST(i AS POINT)", 6, "no type to cast to"),
+        ("CAST(s AS DECIMAL(40, 2))", 6, "1 to 38 digits"),
         ("date_trunc('fortnight', t)", 1, "fortnight"),
         ("date_trunc(s, t)", 1, "a constant"),
         ("split(i, 2)", 1, "shop.split(...) or other.split(...)"),
@@ -68,26 +69,30 @@ fn mistakes_say_where_and_what_to_do() {
         ("99999999999999999999", 1, "DECIMAL(38, 0)"),
         ("s LIKE 'a!%' ESCAPE '!'", 1, "backslash"),
         ("i << 2", 1, "operator"),
-        ("ARRAY[1, 2]", 1, "transform"),
+        ("ARRAY[1, 2]", 7, "transform"),
         ("substr(s, 1, 2, 3)", 1, "substr(text"),
         ("{{a.b}} + 1", 1, "on-demand view"),
         ("1 +\n  nope", 3, "no column \"nope\""),
         ("x'1'", 1, ""),
         ("round(x, i)", 1, "constant"),
-        ("-big", 1, "unsigned"),
+        ("-big", 2, "unsigned"),
     ] {
         match analyze(text) {
             Ok(accepted) if part.is_empty() => {
                 // Either way is fine so long as it does not panic.
                 let _ = accepted.data_type();
             }
-            Ok(_) => panic!("{text:?} was accepted"),
+            Ok(_) => wrong.push(format!("{text:?} was accepted")),
             Err(error) => {
-                assert!(error.message.contains(part), "{text:?}: {error}");
-                assert!(part.is_empty() || error.character == character, "{text:?}: {error}");
+                let holds = error.message.contains(part)
+                    && (part.is_empty() || error.character == character);
+                if !holds {
+                    wrong.push(format!("{text:?}: {error}"));
+                }
             }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
