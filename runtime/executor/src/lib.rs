@@ -21,6 +21,7 @@ pub mod point_in_time;
 mod row_order;
 mod state_bytes;
 pub mod text;
+pub mod tiles;
 mod trailing_window;
 mod transform;
 mod watermark;

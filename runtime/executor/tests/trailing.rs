@@ -3,12 +3,15 @@
 
 mod oracle;
 
-use arrow::array::ArrayRef;
-use oracle::{Aggregates, Columns, Draws, Event, aggregates, columns, draw_event, values_of};
+use arrow::array::{ArrayRef, BinaryArray};
+use oracle::{
+    Aggregates, Columns, Draws, Event, aggregates, columns, draw_event, records, values_of,
+};
 use unskew_executor::TrailingWindow;
 use unskew_executor::point_in_time::{
     EventIndex, Questions, TrailingAggregate, evaluate_trailing, latest_rows,
 };
+use unskew_executor::tiles::{TileResolutions, TiledAggregate, Tiles, evaluate_tiles};
 use unskew_executor::window::NO_ENTITY;
 
 const WINDOWS: [TrailingWindow; 5] = [
@@ -169,4 +172,97 @@ fn the_tail_moves_in_hops_and_the_head_is_exact() {
     assert_eq!(window.tail(-1), -3_900);
     assert_eq!(window.tail(i64::MIN), i64::MIN);
     assert_eq!(TrailingWindow { size_us: i64::MAX, hop_us: 7 }.tail(i64::MIN + 3), i64::MIN);
+}
+
+#[test]
+fn tiles_and_heads_answer_as_all_rows_do() {
+    for seed in 500..530 {
+        let draws = &mut Draws(seed);
+        let aggregates = aggregates();
+        let windows = match seed % 3 {
+            0 => vec![WINDOWS[2]],
+            1 => vec![
+                TrailingWindow { size_us: 20, hop_us: 2 },
+                TrailingWindow { size_us: 60, hop_us: 6 },
+                TrailingWindow { size_us: 200, hop_us: 24 },
+            ],
+            _ => WINDOWS.to_vec(),
+        };
+        let resolutions = TileResolutions::of(&windows);
+        let sight = [Sight::AtOnce, Sight::Anyhow][seed as usize % 2];
+        let mut events = draw_rows(draws, sight, 3, 120);
+        let times: Vec<i64> = (0..30).map(|_| draws.range(140, 160)).collect();
+        let of_questions: Vec<u32> = times.iter().map(|_| draws.pick(&[0, 1, 2, NO_ENTITY])).collect();
+        let questions = Questions::new(&of_questions, &times);
+        let first = resolutions.head_start(times.iter().copied().max().unwrap());
+        for event in &mut events {
+            event.partition = draws.range(0, 2) as u32;
+            // All tiles shall be visible, though not all of the head.
+            if event.event < first {
+                let visible = event.event.max(140);
+                event.created = event.created.map(|created| created.min(visible));
+            }
+        }
+        // Tiles come from batches of their own, in any order, and hold more
+        // than the earlier questions read.
+        let old: Vec<Event> = events.iter().filter(|e| e.event < first).cloned().collect();
+        let mut tiles = Tiles::new(aggregates.kernels.clone()).unwrap();
+        for batch in old.chunks(17) {
+            let records = records(batch, &aggregates, true);
+            let more = Tiles::build(aggregates.kernels.clone(), &resolutions, &records).unwrap();
+            tiles.merge(&more).unwrap();
+        }
+        let stored: Vec<BinaryArray> =
+            (0..aggregates.kernels.len()).map(|at| tiles.states(at).encode()).collect();
+        let tiles =
+            Tiles::restored(aggregates.kernels.clone(), tiles.tiles().collect(), &stored).unwrap();
+
+        let of_rows: Vec<u32> = events.iter().map(|event| event.entity).collect();
+        let Columns { values, filter, order } = columns(&events);
+        let index = EventIndex::new(&of_rows, &order, 3);
+        let (mut trailing, mut tiled) = (Vec::new(), Vec::new());
+        for (at, kernel) in aggregates.kernels.iter().enumerate() {
+            for window in &windows {
+                let inputs: Vec<ArrayRef> =
+                    aggregates.columns[at].iter().map(|c| values[*c].clone()).collect();
+                let filter = aggregates.filtered[at].then(|| filter.clone());
+                let (window, kernel) = (*window, &**kernel);
+                tiled.push(TiledAggregate {
+                    kernel: at,
+                    inputs: inputs.clone(),
+                    filter: filter.clone(),
+                    window,
+                });
+                trailing.push(TrailingAggregate { kernel, inputs, filter, window });
+            }
+        }
+        let by_rows = evaluate_trailing(&index, &questions, &trailing).unwrap();
+        let by_tiles =
+            evaluate_tiles(&tiles, &resolutions, &index, &order, &questions, &tiled).unwrap();
+        assert_eq!(by_tiles.newest, by_rows.newest, "seed {seed}");
+        for (a, b) in by_tiles.values.iter().zip(&by_rows.values) {
+            assert_eq!(a.columns, b.columns, "seed {seed}");
+            assert_eq!(a.errors, b.errors);
+        }
+    }
+}
+
+#[test]
+fn a_tile_that_a_question_may_not_see_whole_is_refused() {
+    let aggregates = aggregates();
+    let mut event = draw_event(&mut Draws(1), 1, 0);
+    (event.event, event.created) = (5, Some(40));
+    let resolutions = TileResolutions::of(&WINDOWS[1..2]);
+    let records = records(&[event], &aggregates, false);
+    let tiles = Tiles::build(aggregates.kernels.clone(), &resolutions, &records).unwrap();
+    let head = EventIndex::new(&[], &columns(&[]).order, 0);
+    let tiled = TiledAggregate { kernel: 0, inputs: vec![], filter: None, window: WINDOWS[1] };
+    let ask = |time: i64| {
+        let questions = Questions::new(&[0], &[time]);
+        let order = columns(&[]).order;
+        evaluate_tiles(&tiles, &resolutions, &head, &order, &questions, &[tiled.clone()])
+    };
+    let error = ask(19).unwrap_err().to_string();
+    assert!(error.contains("not visible yet at 19 us"), "{error}");
+    assert_eq!(ask(41).unwrap().newest, [None]);
 }
