@@ -23,6 +23,8 @@ pub mod rows;
 pub mod service;
 mod state_bytes;
 mod steps;
+pub mod text;
+pub mod tiles;
 mod trailing_window;
 mod transform;
 mod watermark;

@@ -93,7 +93,7 @@ pub(super) fn guests() -> Vec<Guest> {
 }
 
 fn not_json() -> Expected {
-    pattern!(Seen::Load(LoadError::Manifest(ManifestError::Json(_))))
+    pattern!(Seen::Load(LoadError::Manifest(ManifestError::Syntax(_))))
 }
 
 fn mistakes() -> Expected {
