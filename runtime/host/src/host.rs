@@ -15,6 +15,7 @@ use crate::instance::{Export, ExportIndices, GuestState, Instance, Setting};
 use crate::limits::Limits;
 use crate::metrics::CallMetrics;
 use crate::module::{CompiledModule, Inner};
+use crate::one_row::OneRow;
 use crate::pool::Pools;
 
 /// Compiles modules and gives them a place to run. Clones share everything.
@@ -84,6 +85,7 @@ impl Host {
             idle: shared.pools.add(),
             pools: Arc::clone(&shared.pools),
             metrics: Mutex::new(CallMetrics::default()),
+            one_row: manifest.transforms.iter().map(OneRow::of).collect(),
             fuel_per_row: std::iter::repeat_with(AtomicU64::default).take(functions).collect(),
             manifest,
             _engine: engine,

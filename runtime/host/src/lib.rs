@@ -31,6 +31,7 @@ mod limits;
 mod log;
 mod metrics;
 mod module;
+mod one_row;
 mod pieces;
 mod pool;
 mod split;

@@ -7,12 +7,14 @@ use serde::Serialize;
 use unskew_definition::{Manifest, ModuleDigest};
 use wasmtime::component::InstancePre;
 
+use crate::boundary::ReplyBytes;
 use crate::config::{CallShape, Isolation, NanPolicy};
 use crate::encode::{Groups, Request};
 use crate::engine::TickingEngine;
 use crate::instance::{Export, ExportIndices, FailedCall, GuestState, Instance, Setting};
 use crate::limits::Limits;
 use crate::metrics::CallMetrics;
+use crate::one_row::OneRow;
 use crate::pool::{IdleInstances, Pools};
 
 /// A module that is ready to be called, from any number of threads. Clones
@@ -38,6 +40,8 @@ pub(crate) struct Inner {
     /// What a row of each transform, then of each aggregate's four functions,
     /// took last: a guess for how many rows fit one call.
     pub(crate) fuel_per_row: Vec<AtomicU64>,
+    /// The short way of each transform, where it has one.
+    pub(crate) one_row: Vec<Option<OneRow>>,
     /// Keeps deadlines going while the module lives.
     pub(crate) _engine: Arc<TickingEngine>,
 }
@@ -194,7 +198,7 @@ impl Inner {
         // that a row never tells a first call from a later one.
         let groups = (export == Export::Partial).then_some(Groups { of_rows: &[], count: 0 });
         let request = Request::new(inputs, columns, 0..0, groups);
-        match instance.call(export, index, request) {
+        match instance.call::<_, ReplyBytes>(export, index, request) {
             Ok(_) => Ok(instance),
             Err(failed) => {
                 self.pools.discard(instance);

@@ -18,6 +18,7 @@ use crate::decode::{Failing, Reply, decode};
 use crate::encode::{Groups, Request, WriteClock};
 use crate::error::{CallError, Fault};
 use crate::instance::{Answer, Export, FailedCall};
+use crate::limits::Limits;
 use crate::metrics::CallMetrics;
 use crate::module::{Inner, RowError, RowStatus};
 
@@ -80,6 +81,24 @@ const FUEL_SHARE_OF_A_CALL: u64 = 4;
 /// its row was alone in a fresh instance.
 const FUEL_SHARE_THAT_COUNTS: u64 = 2;
 
+/// Whether a reply that took so much fuel counts for rows in company, or for
+/// one in an instance that was called before.
+pub(crate) fn counts(fuel: u64, limits: &Limits) -> bool {
+    fuel <= limits.fuel / FUEL_SHARE_THAT_COUNTS
+}
+
+/// The rows that a reply names as failed, whose first row is `start`.
+pub(crate) fn failed_rows(
+    start: usize,
+    errors: Vec<(usize, String)>,
+) -> impl Iterator<Item = RowError> {
+    errors.into_iter().map(move |(row, message)| RowError {
+        row: start + row,
+        status: RowStatus::Failed,
+        message,
+    })
+}
+
 impl Evaluation<'_> {
     pub(crate) fn run(&self) -> Result<Parts, CallError> {
         let mut parts = Parts::default();
@@ -119,13 +138,7 @@ impl Evaluation<'_> {
                     if careful {
                         step = (step * 2).min(most);
                     }
-                    for (row, message) in reply.errors {
-                        parts.errors.push(RowError {
-                            row: range.start + row,
-                            status: RowStatus::Failed,
-                            message,
-                        });
-                    }
+                    parts.errors.extend(failed_rows(range.start, reply.errors));
                     parts.parts.push(Part { rows: range, columns: reply.columns, groups });
                 }
                 Attempt::Failed { fault, .. } if single => {
@@ -232,7 +245,7 @@ impl Evaluation<'_> {
         metrics.fuel += fuel;
         metrics.bytes_out += bytes.len() as u64;
         self.fuel_guess().store(fuel / range.len().max(1) as u64, Ordering::Relaxed);
-        if fuel > module.limits.fuel / FUEL_SHARE_THAT_COUNTS && !(range.len() <= 1 && fresh) {
+        if !counts(fuel, &module.limits) && !(range.len() <= 1 && fresh) {
             module.release(instance, self.shape.isolation);
             return Attempt::Costly;
         }
