@@ -100,6 +100,8 @@ pub(crate) struct Instance {
     manifest: Func,
     batch: [Func; Export::ALL.len()],
     calls: u32,
+    /// The function of its first call, which had no rows.
+    first: Option<(Export, u32)>,
 }
 
 /// A reply that was copied out, and the fuel that it took.
@@ -165,7 +167,7 @@ impl Instance {
         };
         let manifest = func(&mut store, &indices.manifest);
         let batch = std::array::from_fn(|i| func(&mut store, &indices.batch[i]));
-        Ok(Self { store, manifest, batch, calls: 0 })
+        Ok(Self { store, manifest, batch, calls: 0, first: None })
     }
 
     /// Checks that the exports have the types of the contract.
@@ -202,6 +204,7 @@ impl Instance {
         let reply_bytes = self.store.data().limits.reply_bytes;
         let fuel = arm(&mut self.store, reply_bytes);
         self.calls += 1;
+        self.first.get_or_insert((export, index));
         let func = self.batch[export as usize];
         // SAFETY: `check_types` has compared the function with `list<u8>` both
         // ways, and `RequestBody` and `ReplyBody` are laid out as those.
@@ -224,6 +227,11 @@ impl Instance {
     /// How often it has been called, with the zero-row call when it was made.
     pub(crate) fn calls(&self) -> u32 {
         self.calls
+    }
+
+    /// Whether its zero-row call was of this function.
+    pub(crate) fn is_made_for(&self, export: Export, index: u32) -> bool {
+        self.first == Some((export, index))
     }
 
     pub(crate) fn has_been_called(&self) -> bool {

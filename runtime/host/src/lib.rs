@@ -34,6 +34,7 @@ mod module;
 mod one_row;
 mod pieces;
 mod pool;
+mod prepared;
 mod split;
 mod table;
 mod transform;

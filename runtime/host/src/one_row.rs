@@ -115,7 +115,7 @@ impl OneRow {
         };
         let failed = |instance, mut metrics: CallMetrics| {
             metrics.faults += 1;
-            module.pools.discard(instance);
+            module.maker.pools.discard(instance);
             Tried::Failed(metrics)
         };
         let Ok(Answer { reply: UntimedReply(bytes), fuel }) = answer else {
@@ -125,14 +125,14 @@ impl OneRow {
         metrics.bytes_out = bytes.len() as u64;
         module.fuel_guess(Export::Transform, index).store(fuel, Ordering::Relaxed);
         if !counts(fuel, &module.limits) {
-            module.release(instance, Isolation::Reuse);
+            module.release(instance, Isolation::Reuse, (Export::Transform, index as u32, inputs));
             return Tried::Failed(metrics);
         }
         let message_bytes = module.limits.message_bytes;
         let Ok(Reply { columns, errors }) = self.read(bytes, outputs, message_bytes) else {
             return failed(instance, metrics);
         };
-        module.release(instance, Isolation::Reuse);
+        module.release(instance, Isolation::Reuse, (Export::Transform, index as u32, inputs));
         if let (Some(start), Some(ran)) = (start, ran) {
             metrics.read = (start.elapsed() * TIMED_CALLS).saturating_sub(ran);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use wasmtime::PoolConcurrencyLimitError;
 
 use crate::error::Fault;
-use crate::instance::{FailedCall, Instance};
+use crate::instance::{Export, FailedCall, Instance};
 
 /// Instances of one module that wait for their next call.
 #[derive(Default)]
@@ -28,6 +28,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl IdleInstances {
     pub(crate) fn take(&self) -> Option<Instance> {
         lock(&self.0).pop()
+    }
+
+    /// One whose zero-row call was of this function.
+    pub(crate) fn take_made_for(&self, export: Export, index: u32) -> Option<Instance> {
+        let mut idle = lock(&self.0);
+        let at = idle.iter().rposition(|instance| instance.is_made_for(export, index))?;
+        Some(idle.swap_remove(at))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).len()
     }
 
     pub(crate) fn put(&self, instance: Instance) {
