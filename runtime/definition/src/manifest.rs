@@ -114,7 +114,7 @@ pub enum ManifestError {
         limit: usize,
     },
     /// Not JSON, or not of the manifest's form.
-    #[error("the manifest is not valid: {0}")]
+    #[error("the manifest is not valid: {:.500}", .0.to_string())]
     Json(#[from] serde_json::Error),
     /// A version of the form that this build does not read.
     #[error(
@@ -124,7 +124,7 @@ pub enum ManifestError {
         /// what it says
         found: String,
     },
-    /// Of the right form, but with mistakes: all of them.
+    /// Of the right form, but with mistakes: all of them, or the first hundred.
     #[error("the manifest has {} mistake(s): {}", .0.len(), .0.join("; "))]
     Mistakes(Vec<String>),
 }
@@ -150,7 +150,9 @@ impl Manifest {
             return Err(ManifestError::Version { found });
         }
         let manifest: Self = serde_json::from_slice(json)?;
-        let mistakes = manifest.mistakes(limits);
+        let mut mistakes = manifest.mistakes(limits);
+        // A manifest of megabytes may be one long mistake.
+        mistakes.truncate(100);
         if mistakes.is_empty() { Ok(manifest) } else { Err(ManifestError::Mistakes(mistakes)) }
     }
 

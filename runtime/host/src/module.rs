@@ -13,6 +13,7 @@ use crate::encode::{Groups, Request};
 use crate::engine::TickingEngine;
 use crate::instance::{Export, ExportIndices, FailedCall, GuestState, Instance, Setting};
 use crate::limits::Limits;
+use crate::log::Journal;
 use crate::metrics::CallMetrics;
 use crate::one_row::OneRow;
 use crate::pool::{IdleInstances, Pools};
@@ -49,7 +50,7 @@ pub(crate) struct Inner {
 /// What it takes to make an instance.
 pub(crate) struct Maker {
     pub(crate) limits: Arc<Limits>,
-    pub(crate) name: Arc<str>,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) memory_limit: usize,
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) indices: ExportIndices,
@@ -157,7 +158,7 @@ impl CompiledModule {
 impl std::fmt::Debug for CompiledModule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CompiledModule")
-            .field("name", &self.0.maker.name)
+            .field("name", &self.0.manifest.name)
             .field("digest", &self.0.digest)
             .finish_non_exhaustive()
     }
@@ -212,7 +213,7 @@ impl Inner {
             _ if isolation == Isolation::Fresh || instance.is_spent() => {
                 self.maker.pools.discard(instance);
             }
-            _ => self.idle.put(instance),
+            _ => self.maker.pools.keep(&self.idle, instance),
         }
     }
 
@@ -264,8 +265,8 @@ impl Maker {
     }
 
     fn instantiate(&self) -> Result<Instance, (wasmtime::Error, FailedCall)> {
-        let Self { limits, name, memory_limit, .. } = self;
-        let setting = Setting { limits, name, memory_limit: *memory_limit };
+        let Self { limits, journal, memory_limit, .. } = self;
+        let setting = Setting { limits, journal, memory_limit: *memory_limit };
         Instance::new(&self.pre, &self.indices, &setting)
     }
 

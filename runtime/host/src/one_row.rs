@@ -124,7 +124,8 @@ impl OneRow {
         metrics.fuel = fuel;
         metrics.bytes_out = bytes.len() as u64;
         module.fuel_guess(Export::Transform, index).store(fuel, Ordering::Relaxed);
-        if !counts(fuel, &module.limits) {
+        let too_large = bytes.len() > module.limits.outcome_bytes;
+        if too_large || !counts(fuel, &module.limits) {
             module.release(instance, Isolation::Reuse, (Export::Transform, index as u32, inputs));
             return Tried::Failed(metrics);
         }

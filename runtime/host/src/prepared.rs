@@ -164,7 +164,7 @@ fn prepare(shared: &Shared, ready: &IdleInstances, maker: &Weak<Maker>) {
             let Recipe { export, index, inputs, columns } = &**recipe;
             // Nobody waits for it: where there is no room, none is made.
             match maker.make_if_there_is_room(*export, *index, inputs, columns) {
-                Ok(instance) => ready.put(instance),
+                Ok(instance) => maker.pools.keep(ready, instance),
                 Err(_) => failed = true,
             }
         }
