@@ -108,7 +108,6 @@ fn compare(
         }
     });
     let times = bench.plan.race(&format!("run_file/{name}"), [&mut ours, &mut theirs]);
-    drop((ours, theirs));
     failed.into_inner().map_or(Ok(times), Err)
 }
 
