@@ -4,6 +4,7 @@ use arrow::array::{ArrayRef, BinaryArray};
 use unskew_definition::Field;
 use unskew_host::{CallError, Outcome};
 
+use crate::built_in::BuiltInAggregate;
 use crate::row_order::RowOrder;
 use crate::state_bytes::StateBytesError;
 
@@ -39,6 +40,11 @@ pub trait AggregateKernel: Send + Sync {
 
     /// Reads what [`GroupStates::encode`] wrote. Null is a failed state.
     fn decode(&self, states: &BinaryArray) -> Result<Box<dyn GroupStates>, KernelError>;
+
+    /// A built-in aggregate is known to those who have a quicker way for it.
+    fn as_built_in(&self) -> Option<&BuiltInAggregate> {
+        None
+    }
 }
 
 /// States of one kernel, one for each group, which are the rows of this column

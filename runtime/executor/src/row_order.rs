@@ -130,6 +130,19 @@ impl RowOrder {
         }
     }
 
+    /// What [`write_tie`](Self::write_tie) gives of all rows, one after the
+    /// other, with the offsets at which they begin, and the last one ends.
+    pub(crate) fn ties(&self) -> (Vec<i32>, Vec<u8>) {
+        let (mut bytes, mut tie) = (Vec::new(), Vec::new());
+        let mut offsets = vec![0];
+        for row in 0..self.len() {
+            self.write_tie(row, &mut tie);
+            bytes.extend(&tie);
+            offsets.push(i32::try_from(bytes.len()).expect("a batch's keys take less than 2 GiB"));
+        }
+        (offsets, bytes)
+    }
+
     /// The keys of these rows, in this order.
     ///
     /// # Panics

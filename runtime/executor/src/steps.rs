@@ -11,7 +11,7 @@ use unskew_plan::{ColumnPlan, StepPlan};
 use crate::aggregate_kernel::AggregateKernel;
 use crate::arguments::ColumnMapping;
 use crate::evaluation_error::EvaluationError;
-use crate::kernel::TransformKernel;
+use unskew_host::TransformKernel;
 use crate::on_error::ErrorPolicy;
 use crate::transform::TransformOperator;
 
@@ -44,22 +44,25 @@ impl KernelCatalog for Kernels<'_> {
 
 /// The row-wise steps of a view, in their order, each of which sees the
 /// columns before it.
-#[derive(Debug)]
 pub struct StepsOperator {
     steps: Vec<Step>,
 }
 
-#[derive(Debug)]
 struct Step {
     /// The columns that it sees.
     schema: SchemaRef,
     kind: StepKind,
 }
 
-#[derive(Debug)]
 enum StepKind {
     Sql(Vec<BoundExpression>),
     Module(Box<TransformOperator>),
+}
+
+impl std::fmt::Debug for StepsOperator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StepsOperator").field("steps", &self.steps.len()).finish()
+    }
 }
 
 /// What the steps made of a batch.
@@ -91,10 +94,7 @@ impl StepsOperator {
         columns: &[ColumnPlan],
         modules: &dyn ModuleCatalog,
     ) -> Result<Self, EvaluationError> {
-        let field = |column: &ColumnPlan| {
-            ArrowField::new(column.name.as_str(), column.data_type.to_arrow(), true)
-        };
-        let mut fields: Vec<ArrowField> = columns.iter().map(field).collect();
+        let mut fields: Vec<ArrowField> = columns.iter().map(field_of).collect();
         let mut bound = Vec::with_capacity(steps.len());
         for step in steps {
             let schema = Arc::new(Schema::new(fields.clone()));
@@ -116,7 +116,7 @@ impl StepsOperator {
                     StepKind::Module(Box::new(operator))
                 }
             };
-            fields.extend(step.outputs().map(field));
+            fields.extend(step.outputs().map(field_of));
             bound.push(Step { schema, kind });
         }
         Ok(Self { steps: bound })
@@ -154,6 +154,15 @@ impl StepsOperator {
         }
         Ok(SteppedRows { columns, failures })
     }
+}
+
+/// The schema of these columns, each of which may be null.
+pub(crate) fn schema_of(columns: &[ColumnPlan]) -> SchemaRef {
+    Arc::new(Schema::new(columns.iter().map(field_of).collect::<Vec<_>>()))
+}
+
+fn field_of(column: &ColumnPlan) -> ArrowField {
+    ArrowField::new(column.name.as_str(), column.data_type.to_arrow(), true)
 }
 
 /// A batch of columns of exactly the schema's types.

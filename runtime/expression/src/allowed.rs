@@ -180,6 +180,13 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         .chain(ALIASES.iter().map(|(alias, _)| *alias))
 }
 
+/// The names of the functions that every expression may call.
+pub fn built_in_functions() -> Vec<&'static str> {
+    let mut names: Vec<&str> = names().collect();
+    names.sort_unstable();
+    names
+}
+
 fn plain(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, plain)| plain)
 }

@@ -44,6 +44,7 @@ mod representation;
 mod rows;
 mod tree;
 
+pub use allowed::built_in_functions;
 pub use catalog::{
     Callable, FunctionCatalog, FunctionRef, KernelCatalog, NoFunctions, NoReferences,
     ReferenceResolver,

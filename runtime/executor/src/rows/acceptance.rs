@@ -21,8 +21,11 @@ pub struct AcceptedRows {
     pub batch: RecordBatch,
     /// Microseconds since the epoch, UTC.
     pub event_timestamps: Vec<i64>,
-    /// The same, where the source has created times.
+    /// The same, where the source has created times; those of the broker stand
+    /// in for them.
     pub created_timestamps: Option<Vec<i64>>,
+    /// The times that the broker gave the rows, where the source has them.
+    pub broker_timestamps: Option<Vec<i64>>,
     /// The whole log, by partition and offset, where the source says how it
     /// was: dropped records, too, have moved watermarks.
     pub log: Option<Vec<LogRecord>>,
@@ -173,6 +176,7 @@ impl Acceptance {
         Ok(AcceptedRows {
             event_timestamps: of(&all.event_timestamps),
             created_timestamps: all.created_timestamps.as_ref().map(of),
+            broker_timestamps: all.broker_timestamps.as_ref().map(of),
             log,
             origins: kept.iter().map(|row| origins[*row as usize].clone()).collect(),
             batch: take_record_batch(&batch, &UInt32Array::from(kept))?,

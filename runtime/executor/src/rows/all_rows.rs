@@ -19,8 +19,9 @@ pub(crate) type Verdicts = Vec<Option<(DeadLetterReason, String)>>;
 /// order in which they came.
 pub(crate) struct AllRows {
     pub(crate) event_timestamps: Vec<i64>,
+    /// Those of the broker where the source names none of its own.
     pub(crate) created_timestamps: Option<Vec<i64>>,
-    /// [`i64::MAX`] where a record has none, so that its event time alone counts.
+    /// The event time where a record has none, so that this alone counts.
     pub(crate) broker_timestamps: Option<Vec<i64>>,
     pub(crate) log: Option<LogPlaces>,
     bytes: CanonicalBytes,
@@ -41,7 +42,7 @@ pub struct LogRecord {
     pub offset: i64,
     /// When it happened, in microseconds.
     pub event_timestamp: i64,
-    /// The time that the broker gave it, in microseconds; [`i64::MAX`] without one.
+    /// The time that the broker gave it, in microseconds; the event's without one.
     pub broker_timestamp: i64,
     /// Its place among the accepted rows, if it is one.
     pub row: Option<u32>,
@@ -64,13 +65,19 @@ impl AllRows {
             }
             _ => None,
         };
+        let event_timestamps = times(source.event_timestamp);
+        let broker_timestamps: Option<Vec<i64>> = source.broker_timestamp.map(|field| {
+            let times = batch.column(field).as_primitive::<TimestampMicrosecondType>();
+            let times = times.iter().zip(&event_timestamps);
+            times.map(|(broker, event)| broker.unwrap_or(*event)).collect()
+        });
         Ok(Self {
-            event_timestamps: times(source.event_timestamp),
-            created_timestamps: source.created_timestamp.map(times),
-            broker_timestamps: source.broker_timestamp.map(|field| {
-                let times = batch.column(field).as_primitive::<TimestampMicrosecondType>();
-                times.iter().map(|time| time.unwrap_or(i64::MAX)).collect()
-            }),
+            created_timestamps: match source.created_timestamp {
+                Some(field) => Some(times(field)),
+                None => broker_timestamps.clone(),
+            },
+            event_timestamps,
+            broker_timestamps,
             log,
             bytes: CanonicalBytes::new(batch.columns().to_vec()),
         })
@@ -123,7 +130,10 @@ impl AllRows {
                 partition: places.partitions[row],
                 offset: places.offsets[row],
                 event_timestamp: self.event_timestamps[row],
-                broker_timestamp: self.broker_timestamps.as_ref().map_or(i64::MAX, |at| at[row]),
+                broker_timestamp: match &self.broker_timestamps {
+                    Some(broker) => broker[row],
+                    None => self.event_timestamps[row],
+                },
                 row: accepted[row],
             }
         };

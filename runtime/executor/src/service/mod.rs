@@ -6,9 +6,11 @@ mod on_demand;
 mod questions;
 mod service_operator;
 mod view;
+mod view_rows;
 
 pub use answers::{FeatureAnswers, ViewAnswers};
 pub use on_demand::OnDemandOperator;
 pub use questions::Questions;
 pub use service_operator::{ServiceAnswers, ServiceFeatureAnswers, ServiceOperator};
-pub use view::{ViewOperator, ViewRows};
+pub use view::ViewOperator;
+pub use view_rows::ViewRows;

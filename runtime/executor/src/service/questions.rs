@@ -70,16 +70,17 @@ impl Questions {
 
     /// The canonical bytes of the join keys of `view`.
     pub(crate) fn keys_of(&self, view: &ViewPlan) -> Result<CanonicalBytes, EvaluationError> {
-        let key = |name: &Name| {
-            self.keys.get(name).map(Arc::clone).ok_or_else(|| {
-                EvaluationError::Labels(format!(
-                    "no values of the join key {name}, which view {} needs",
-                    view.id
-                ))
-            })
+        let names: Vec<&Name> = view.join_keys.iter().map(|key| &key.name).collect();
+        Ok(CanonicalBytes::new(self.columns_of(&names)?))
+    }
+
+    /// The values of these join keys.
+    pub(crate) fn columns_of(&self, keys: &[&Name]) -> Result<Vec<ArrayRef>, EvaluationError> {
+        let of = |name: &&Name| {
+            let values = self.keys.get(*name).map(Arc::clone);
+            values.ok_or_else(|| EvaluationError::Labels(format!("no values of the join key {name}")))
         };
-        let keys = view.join_keys.iter().map(|key_plan| key(&key_plan.name));
-        Ok(CanonicalBytes::new(keys.collect::<Result<_, _>>()?))
+        keys.iter().map(of).collect()
     }
 
     /// The values of a request field.

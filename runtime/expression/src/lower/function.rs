@@ -40,6 +40,17 @@ impl Lowering<'_> {
         }
     }
 
+    /// `module.transform(...)`.
+    pub(super) fn function_of(&self, expr: &Expr, module: &Ident, function: &Function) -> Result_ {
+        let arguments = self.arguments(expr, function)?;
+        match function.name.0.as_slice() {
+            [ObjectNamePart::Identifier(name)] => {
+                self.call(expr, Some(&module.value), &name.value, arguments)
+            }
+            _ => Err(self.error(expr, format!("{expr} is no function; write module.transform(...)"))),
+        }
+    }
+
     fn unqualified(&self, expr: &Expr, name: &Ident, arguments: Arguments<'_>) -> Result_ {
         let lower = name.value.to_lowercase();
         let built_in = allowed::is_allowed(&lower);
@@ -47,14 +58,19 @@ impl Lowering<'_> {
             return self.call(expr, None, &name.value, arguments);
         }
         if !built_in {
-            let known = allowed::names()
-                .chain(self.callables.iter().map(|callable| callable.signature.name.as_str()));
+            let mut known: Vec<&str> = Vec::new();
+            for name in allowed::names() {
+                known.push(name);
+            }
+            for callable in &self.callables {
+                known.push(callable.signature.name.as_str());
+            }
             let message = match allowed::refusal(&lower) {
                 Some(reason) => format!("the function {lower} is not taken: {reason}"),
                 None => format!(
                     "there is no function {:?}{}; docs/sql.md lists the built-in ones",
                     name.value,
-                    names::hint(&name.value, known)
+                    names::hint(&name.value, known.into_iter())
                 ),
             };
             return Err(self.error(expr, message));

@@ -222,6 +222,10 @@ impl Lowering<'_> {
             (Expr::Identifier(column), AccessExpr::Dot(Expr::Identifier(field))) => {
                 self.path(expr, &[column.clone(), field.clone()])?
             }
+            // `module.transform(...)`, which is no step into a column.
+            (Expr::Identifier(module), AccessExpr::Dot(Expr::Function(function))) => {
+                self.function_of(expr, module, function)?
+            }
             _ => {
                 let root = self.expression(root)?;
                 self.step(expr, root, first)?
@@ -338,7 +342,7 @@ fn refusal(expr: &Expr) -> &'static str {
         }
         Expr::Convert { .. } => "write CAST(value AS type) instead of CONVERT",
         Expr::Overlay { .. } => "OVERLAY is not taken; join left(...), the new part and substr(...) by ||",
-        Expr::Prior(_) | Expr::ConnectByRoot(_) | Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
+        Expr::Prior(_) | Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
             "this belongs to queries; an expression sees one row"
         }
         _ => "this form of SQL is not taken; docs/sql.md lists what is",
