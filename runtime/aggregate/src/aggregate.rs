@@ -209,7 +209,7 @@ impl Aggregate {
             (Body::Sum(sum), _) => sum.update(value),
             (Body::Moments(moments), _) => moments.update(value),
             (Body::Extreme(extreme), _) => extreme.update(value, function == F::Max),
-            (Body::Histogram(histogram), _) => histogram.update(self.to_f64(value)),
+            (Body::Histogram(histogram), _) => histogram.update(self.number_to_f64(value)),
             (Body::HyperLogLog(registers), _) => registers.update(value),
             (Body::Distinct(values), _) => values.update(value),
             (Body::End(end), _) => end.update(key, value, function == F::Last),
@@ -225,7 +225,7 @@ impl Aggregate {
     }
 
     /// The float nearest to a number.
-    pub(crate) fn to_f64(&self, value: ValueRef<'_>) -> f64 {
+    pub(crate) fn number_to_f64(&self, value: ValueRef<'_>) -> f64 {
         match (value, self.number()) {
             (ValueRef::Float(x), _) => x,
             (ValueRef::Int(x), _) => x as f64,
@@ -241,22 +241,7 @@ impl Aggregate {
     ///
     /// When one of the states is another aggregate's.
     pub fn merge(&self, state: &mut State, other: &State) {
-        let function = self.function;
-        use AggregateFunction as F;
-        match (&mut state.0, &other.0, function) {
-            (Body::Count(count), Body::Count(more), _) => *count = count.wrapping_add(*more),
-            (Body::Sum(a), Body::Sum(b), _) => a.merge(b, false),
-            (Body::Moments(a), Body::Moments(b), _) => a.merge(b, false),
-            (Body::Extreme(a), Body::Extreme(b), _) => a.merge(b, function == F::Max),
-            (Body::Histogram(a), Body::Histogram(b), _) => a.merge(b),
-            (Body::HyperLogLog(a), Body::HyperLogLog(b), _) => a.merge(b),
-            (Body::Distinct(a), Body::Distinct(b), _) => a.merge(b),
-            (Body::End(a), Body::End(b), _) => a.merge(b, function == F::Last),
-            (Body::LastRows(a), Body::LastRows(b), F::LastN { n }) => a.merge(b, n),
-            (Body::Greatest(a), Body::Greatest(b), F::TopK { k }) => a.merge(b, k),
-            (Body::Frequencies(a), Body::Frequencies(b), _) => a.merge(b),
-            _ => self.panic_of_another(),
-        }
+        self.combine(&mut state.0, &other.0, false);
     }
 
     /// Takes all rows of `other` out, which must be among those of `state`:
@@ -267,14 +252,29 @@ impl Aggregate {
     /// When one of the states is another aggregate's, or the aggregate [does
     /// not subtract](Self::subtracts).
     pub fn subtract(&self, state: &mut State, other: &State) {
-        match (&mut state.0, &other.0) {
-            (Body::Count(count), Body::Count(less)) => *count = count.wrapping_sub(*less),
-            (Body::Sum(a), Body::Sum(b)) => a.merge(b, true),
-            (Body::Moments(a), Body::Moments(b)) => a.merge(b, true),
-            (Body::Histogram(a), Body::Histogram(b)) => a.subtract(b),
-            (Body::Frequencies(a), Body::Frequencies(b)) => a.subtract(b),
-            _ if self.subtracts() => self.panic_of_another(),
-            _ => panic!("{} does not subtract", self.function),
+        assert!(self.subtracts(), "{} does not subtract", self.function);
+        self.combine(&mut state.0, &other.0, true);
+    }
+
+    pub(crate) fn combine(&self, body: &mut Body, other: &Body, is_out: bool) {
+        let function = self.function;
+        use AggregateFunction as F;
+        match (body, other, function) {
+            (Body::Count(a), Body::Count(b), _) if is_out => *a = a.wrapping_sub(*b),
+            (Body::Count(a), Body::Count(b), _) => *a = a.wrapping_add(*b),
+            (Body::Sum(a), Body::Sum(b), _) => a.merge(b, is_out),
+            (Body::Moments(a), Body::Moments(b), _) => a.merge(b, is_out),
+            (Body::Extreme(a), Body::Extreme(b), _) => a.merge(b, function == F::Max),
+            (Body::Histogram(a), Body::Histogram(b), _) if is_out => a.subtract(b),
+            (Body::Histogram(a), Body::Histogram(b), _) => a.merge(b),
+            (Body::HyperLogLog(a), Body::HyperLogLog(b), _) => a.merge(b),
+            (Body::Distinct(a), Body::Distinct(b), _) => a.merge(b),
+            (Body::End(a), Body::End(b), _) => a.merge(b, function == F::Last),
+            (Body::LastRows(a), Body::LastRows(b), F::LastN { n }) => a.merge(b, n),
+            (Body::Greatest(a), Body::Greatest(b), F::TopK { k }) => a.merge(b, k),
+            (Body::Frequencies(a), Body::Frequencies(b), _) if is_out => a.subtract(b),
+            (Body::Frequencies(a), Body::Frequencies(b), _) => a.merge(b),
+            _ => self.panic_of_another(),
         }
     }
 

@@ -61,6 +61,25 @@ pub enum ColumnValues<'a> {
 }
 
 impl<'a> ColumnValues<'a> {
+    /// How many rows there are; of bits at most so many.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Bool(values) => (values.bytes.len() * 8).saturating_sub(values.offset),
+            Self::Int8(values) => values.len(),
+            Self::Int16(values) => values.len(),
+            Self::Int32(values) | Self::Date32(values) => values.len(),
+            Self::Int64(values) | Self::Timestamp(values) => values.len(),
+            Self::UInt8(values) => values.len(),
+            Self::UInt16(values) => values.len(),
+            Self::UInt32(values) => values.len(),
+            Self::UInt64(values) => values.len(),
+            Self::Float32(values) => values.len(),
+            Self::Float64(values) => values.len(),
+            Self::Utf8(values) | Self::Binary(values) => values.offsets.len().saturating_sub(1),
+            Self::Decimal128(values) => values.len(),
+        }
+    }
+
     /// The value of a row, whatever its validity.
     ///
     /// # Panics

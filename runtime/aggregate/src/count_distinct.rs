@@ -29,6 +29,10 @@ impl DistinctValues {
         Value::Int(self.values.len() as i64)
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.values.iter().map(|value| size_of::<Value>() + value.allocated_bytes()).sum()
+    }
+
     /// Ascending.
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         write_unsigned(to, self.values.len() as u64);

@@ -136,15 +136,6 @@ impl LargeSum {
             self.units.add_shifted(magnitude >> 64, shift + 64, value < 0);
         }
     }
-
-    pub(crate) fn add(&mut self, x: f64, times: i64) {
-        match parts(x) {
-            Some(Parts { mantissa, exponent }) => {
-                self.add_scaled(i128::from(mantissa) * i128::from(times), exponent);
-            }
-            None => self.specials.take(x, times),
-        }
-    }
 }
 
 impl Default for ExactSum {
@@ -296,6 +287,30 @@ impl ExactSum {
         }
     }
 
+    /// The sum divided by `2^exponent`, where that is a whole number that fits.
+    pub(crate) fn scaled_to(&self, exponent: i32) -> Option<i128> {
+        match &self.0 {
+            Repr::Small { sum: 0, .. } => Some(0),
+            Repr::Small { sum, exponent: unit } if *unit >= exponent => {
+                shifted(*sum, unit - exponent)
+            }
+            Repr::Small { sum, exponent: unit } => {
+                let less = exponent.checked_sub(*unit)?;
+                let is_whole = sum.trailing_zeros() as i32 >= less;
+                is_whole.then(|| sum >> less)
+            }
+            Repr::Large(_) => None,
+        }
+    }
+
+    /// What it has allocated beside itself.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Small { .. } => 0,
+            Repr::Large(_) => size_of::<LargeSum>(),
+        }
+    }
+
     /// Whether a NaN or an infinity is in it.
     pub(crate) fn has_specials(&self) -> bool {
         matches!(&self.0, Repr::Large(large) if !large.specials.is_none())
@@ -443,8 +458,8 @@ impl Default for ExactSquares {
 }
 
 impl ExactSquares {
-    /// Adds the square, or takes it out.
-    pub(crate) fn add(&mut self, Parts { mantissa, exponent }: Parts, is_out: bool) {
+    /// Adds the square.
+    pub(crate) fn add(&mut self, Parts { mantissa, exponent }: Parts) {
         if mantissa == 0 {
             return;
         }
@@ -456,15 +471,15 @@ impl ExactSquares {
             let shift = exponent - *unit;
             if (0..=SQUARES_SPREAD).contains(&shift) {
                 let before = *sum;
-                sum.add_shifted(square, 2 * shift as usize, is_out);
-                if sum.is_negative() == before.is_negative() {
+                sum.add_shifted(square, 2 * shift as usize, false);
+                if !sum.is_negative() {
                     return;
                 }
                 *sum = before;
             }
         }
         let shift = 2 * (exponent - LEAST_EXPONENT) as usize;
-        self.large().add_shifted(square, shift, is_out);
+        self.large().add_shifted(square, shift, false);
     }
 
     fn large(&mut self) -> &mut SquareUnits {
@@ -523,6 +538,13 @@ impl ExactSquares {
         }
         (*sum, *exponent) = (total, least);
         true
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        match &self.0 {
+            SquaresRepr::Small { .. } => 0,
+            SquaresRepr::Large(_) => size_of::<SquareUnits>(),
+        }
     }
 
     /// In units of 2^-2148.

@@ -32,6 +32,10 @@ impl EndState {
         }
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.row.as_ref().map_or(0, |(key, value)| key.allocated_bytes() + value.allocated_bytes())
+    }
+
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         to.push(u8::from(self.row.is_some()));
         if let Some((key, value)) = &self.row {

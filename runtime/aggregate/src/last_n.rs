@@ -40,6 +40,13 @@ impl LastRows {
         Value::List(self.rows.iter().map(|(_, value)| value.clone()).collect())
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let of_each =
+            |(key, value): &(KeptKey, Value)| key.allocated_bytes() + value.allocated_bytes();
+        self.rows.capacity() * size_of::<(KeptKey, Value)>()
+            + self.rows.iter().map(of_each).sum::<usize>()
+    }
+
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         write_unsigned(to, self.rows.len() as u64);
         for (key, value) in &self.rows {

@@ -57,7 +57,7 @@ impl MomentsState {
             }
             (Squares::Float(squares), ValueRef::Float(x)) => {
                 if let Some(parts) = parts(x) {
-                    squares.add(parts, false);
+                    squares.add(parts);
                 }
             }
             (squares, value) => panic!("{value:?} has no square to be added to {squares:?}"),
@@ -108,6 +108,14 @@ impl MomentsState {
         let limbs = difference(multiply(&squares, &[count]), &multiply(&sum, &sum));
         let variance = Ratio { limbs, exponent, divisors: &divisors };
         Some(Value::Float(if is_root { variance.root_to_f64() } else { variance.to_f64() }))
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let of_squares = match &self.squares {
+            Squares::Float(squares) => squares.allocated_bytes(),
+            Squares::Integer(_) | Squares::Decimal(_) => 0,
+        };
+        self.sum.allocated_bytes() + of_squares
     }
 
     /// As of `sum`, then the squares unless the count is 0.

@@ -51,6 +51,11 @@ impl Frequencies {
         Value::List(values.into_iter().take(k.get()).map(|(value, _)| value.clone()).collect())
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let of_each = |value: &Value| size_of::<(Value, u64)>() + value.allocated_bytes();
+        self.counts.keys().map(of_each).sum()
+    }
+
     /// Ascending values, each with its count less 1.
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         write_unsigned(to, self.counts.len() as u64);

@@ -26,6 +26,10 @@ impl KeptKey {
         OrderKey { event_timestamp: self.event_timestamp, tie: &self.tie }
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.tie.len()
+    }
+
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         let Self { event_timestamp, tie } = self;
         write_signed(to, *event_timestamp);

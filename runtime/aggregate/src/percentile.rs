@@ -245,16 +245,24 @@ impl Histogram {
 
     /// Nearest rank: the middle of the bucket of the value with that rank.
     pub(crate) fn finish(&self, q: Quantile) -> Option<f64> {
-        let buckets = self.buckets();
-        let count = buckets.iter().fold(0_u64, |sum, (_, count)| sum.wrapping_add(*count));
-        let mut left = q.rank(count);
-        for (key, count) in buckets {
-            if left <= count {
-                return Some(middle_of(key));
+        match &self.0 {
+            Repr::Few(keys) => {
+                let mut keys = keys.clone();
+                let at = (q.rank(keys.len() as u64) - 1) as usize;
+                (at < keys.len()).then(|| middle_of(*keys.select_nth_unstable(at).1))
             }
-            left -= count;
+            Repr::Many(octaves) => {
+                let count = octaves.counts.iter().fold(0_u64, |sum, n| sum.wrapping_add(*n));
+                let mut left = q.rank(count);
+                for (key, count) in octaves.buckets() {
+                    if left <= count {
+                        return Some(middle_of(key));
+                    }
+                    left -= count;
+                }
+                None
+            }
         }
-        None
     }
 
     /// The number of buckets, the first's key; then for each twice its count

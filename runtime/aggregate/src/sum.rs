@@ -162,6 +162,13 @@ impl SumState {
         (self.count > 0).then(|| Value::Float(self.total.divide(self.count, input)))
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        match &self.total {
+            Total::Float(sum) => sum.allocated_bytes(),
+            Total::Integer(_) | Total::Decimal(_) => 0,
+        }
+    }
+
     /// The count; the total unless that is 0.
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         let Self { count, total } = self;

@@ -34,6 +34,11 @@ impl Greatest {
         Value::List(self.values.clone())
     }
 
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let of_each: usize = self.values.iter().map(Value::allocated_bytes).sum();
+        self.values.capacity() * size_of::<Value>() + of_each
+    }
+
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         write_unsigned(to, self.values.len() as u64);
         self.values.iter().for_each(|value| value.encode(to));

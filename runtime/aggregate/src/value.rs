@@ -125,6 +125,18 @@ impl Value {
         }
     }
 
+    /// What it has allocated beside itself.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        match self {
+            Self::Utf8(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::List(values) => {
+                values.iter().map(|value| size_of::<Self>() + value.allocated_bytes()).sum()
+            }
+            _ => 0,
+        }
+    }
+
     /// Bytes from which a reader that knows the kind finds the end.
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
         match self {

@@ -18,6 +18,10 @@ impl<const N: usize> Wide<N> {
         Self(limbs)
     }
 
+    pub(crate) const fn from_limbs(limbs: [u64; N]) -> Self {
+        Self(limbs)
+    }
+
     pub(crate) fn is_zero(&self) -> bool {
         self.0.iter().all(|limb| *limb == 0)
     }

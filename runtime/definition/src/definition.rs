@@ -102,6 +102,11 @@ impl Unread {
         self.modules.contains(name)
     }
 
+    /// Whether there is a module whose manifest is not understood.
+    pub fn has_any_module(&self) -> bool {
+        !self.modules.is_empty()
+    }
+
     /// `None`: an object whose name could not be read either.
     pub(crate) fn add(&mut self, section: Section, name: Option<&str>) {
         match name {

@@ -2,11 +2,10 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
 use std::sync::Arc;
 
+use unskew_column::{Conversion, InputFault, arrow_name};
 use unskew_definition::{DataType, Field, TransformSignature};
 pub(crate) use unskew_definition::{listed, similar};
 
-use crate::arrow_name::arrow_name;
-use crate::conversion::{Conversion, InputFault};
 use crate::error::{ArgumentError, TransformError};
 
 /// Which column feeds which argument where their names differ.

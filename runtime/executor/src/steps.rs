@@ -44,22 +44,25 @@ impl KernelCatalog for Kernels<'_> {
 
 /// The row-wise steps of a view, in their order, each of which sees the
 /// columns before it.
-#[derive(Debug)]
 pub struct StepsOperator {
     steps: Vec<Step>,
 }
 
-#[derive(Debug)]
 struct Step {
     /// The columns that it sees.
     schema: SchemaRef,
     kind: StepKind,
 }
 
-#[derive(Debug)]
 enum StepKind {
     Sql(Vec<BoundExpression>),
     Module(Box<TransformOperator>),
+}
+
+impl std::fmt::Debug for StepsOperator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StepsOperator").field("steps", &self.steps.len()).finish()
+    }
 }
 
 /// What the steps made of a batch.

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use unskew_column::{InputFault, with_nulls};
 use unskew_definition::{OnError, TransformSignature};
 use unskew_host::{CallError, Outcome, RowError, RowStatus, TransformKernel};
 
 use crate::arguments::{Arguments, ColumnMapping};
-use crate::conversion::{InputFault, with_nulls};
 use crate::error::{ArgumentError, TransformError};
 use crate::on_error::ErrorPolicy;
 

@@ -14,7 +14,7 @@ use crate::error::CallError;
 use crate::instance::Export;
 use crate::metrics::CallMetrics;
 use crate::module::{CompiledModule, Inner, Outcome, RowError};
-use crate::split::{Evaluation, Part, Parts, function_name};
+use crate::split::{Evaluation, Part, Parts, contain, function_name};
 use crate::transform::outcome;
 
 /// What a fold of rows yields.
@@ -97,8 +97,9 @@ impl CompiledModule {
             shape,
             max_errors: None,
         };
-        let Parts { parts, errors, metrics } = folding.run()?;
-        let mut fold = Folding { module, index, shape, group_errors: Vec::new(), metrics };
+        let Parts { parts, errors, metrics, bytes } = folding.run()?;
+        let mut fold =
+            Folding { module, index, shape, group_errors: Vec::new(), metrics, bytes };
         let states = fold.join(&parts, group_count)?;
         let Folding { group_errors, metrics, .. } = fold;
         let row_errors = arguments.all_errors(&arguments.errors, errors);
@@ -230,6 +231,8 @@ struct Folding<'a> {
     shape: CallShape,
     group_errors: Vec<RowError>,
     metrics: CallMetrics,
+    /// Bytes of all states so far, the merged ones included.
+    bytes: usize,
 }
 
 /// Where a group's state stands so far.
@@ -272,7 +275,10 @@ impl Folding<'_> {
                 error.row = group as usize;
                 self.group_errors.push(error);
             }
-            arrays.push(merged.columns[0].as_binary::<i32>().clone());
+            let merged = merged.columns[0].as_binary::<i32>().clone();
+            self.bytes = self.bytes.saturating_add(merged.values().len());
+            contain(self.module, Export::Merge, self.index, self.bytes)?;
+            arrays.push(merged);
         }
         self.gather(&states, &arrays)
     }
@@ -284,7 +290,15 @@ impl Folding<'_> {
     ) -> Result<BinaryArray, CallError> {
         let any_empty = states.iter().any(|state| matches!(state, State::Empty));
         let empty = if any_empty { Some(self.empty_state()?) } else { None };
-        let mut gathered = BinaryBuilder::with_capacity(states.len(), 0);
+        // Many groups without rows may share one large empty state.
+        let lengths = states.iter().map(|state| match (state, &empty) {
+            (State::At { array, row }, _) => arrays[*array].value(*row).len(),
+            (State::Empty, Some(Ok(empty))) => empty.as_binary::<i32>().value(0).len(),
+            _ => 0,
+        });
+        let bytes = lengths.fold(0, usize::saturating_add);
+        contain(self.module, Export::Partial, self.index, bytes)?;
+        let mut gathered = BinaryBuilder::with_capacity(states.len(), bytes);
         for (group, state) in states.iter().enumerate() {
             match (state, &empty) {
                 (State::At { array, row }, _) => gathered.append_value(arrays[*array].value(*row)),

@@ -5,8 +5,12 @@
 //! This room does no I/O and computes no value. What is wrong with a
 //! definition is said here or in `unskew-definition`, before any row is read.
 
+mod json;
 mod lineage;
 mod on_demand_view_plan;
+mod print;
+mod resolve;
+mod selection;
 mod source_plan;
 mod step_plan;
 mod view_plan;
@@ -17,7 +21,7 @@ pub use on_demand_view_plan::{
     ServicePlan, ViewReference,
 };
 pub use source_plan::{RequestSourcePlan, SourceField, SourcePlan};
-pub use step_plan::{ColumnPlan, FunctionPlan, StepPlan, ViewId};
+pub use step_plan::{ColumnPlan, StepPlan, ViewId};
 pub use view_plan::{
     AggregateFunctionPlan, AggregatePlan, FeatureField, JoinKeyPlan, TrailingWindow, ViewPlan,
     WindowPlan,

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use unskew_definition::{About, DataType, Name, OnError};
+use unskew_expression::FunctionRef;
 
 use crate::source_plan::RequestSourcePlan;
-use crate::step_plan::{ColumnPlan, FunctionPlan, StepPlan, ViewId};
+use crate::step_plan::{ColumnPlan, StepPlan, ViewId};
 use crate::view_plan::{FeatureField, ViewPlan};
 
 /// Features computed when they are asked for.
@@ -20,8 +21,8 @@ pub struct OnDemandViewPlan {
     pub columns: Vec<ColumnPlan>,
     /// What is served; columns are counted in `columns`.
     pub features: Vec<FeatureField>,
-    /// Transforms that its SQL expressions call.
-    pub functions: Vec<FunctionPlan>,
+    /// The transforms that its SQL expressions call, each once.
+    pub functions: Vec<FunctionRef>,
     /// What becomes of rows that failed.
     pub on_error: OnError,
     /// For people.

@@ -41,6 +41,15 @@ pub enum StepPlan {
 }
 
 impl StepPlan {
+    /// Its SQL expressions; none of a module's transform.
+    pub fn expressions(&self) -> impl Iterator<Item = &SqlExpression> + '_ {
+        let outputs: &[(ColumnPlan, SqlExpression)] = match self {
+            Self::Sql { outputs } => outputs,
+            Self::Module { .. } => &[],
+        };
+        outputs.iter().map(|(_, expression)| expression)
+    }
+
     /// The columns that it adds.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = &ColumnPlan> + '_ {
         let (sql, module): (&[(ColumnPlan, SqlExpression)], &[ColumnPlan]) = match self {
@@ -53,17 +62,6 @@ impl StepPlan {
         };
         (0..sql.len() + module.len()).map(of)
     }
-}
-
-/// A transform that SQL expressions of a view call by a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct FunctionPlan {
-    /// The name in SQL.
-    pub name: Name,
-    /// The module's name in the project.
-    pub module: Name,
-    /// The transform's name in the module.
-    pub transform: Name,
 }
 
 /// A view and its version.

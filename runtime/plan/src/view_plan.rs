@@ -4,10 +4,10 @@ use arrow::array::ArrayRef;
 use serde::Serialize;
 use unskew_aggregate::AggregateFunction;
 use unskew_definition::{About, AggregateSignature, DataType, Name, OnError};
-use unskew_expression::SqlExpression;
+use unskew_expression::{FunctionRef, SqlExpression};
 
 use crate::source_plan::SourcePlan;
-use crate::step_plan::{ColumnPlan, FunctionPlan, StepPlan, ViewId};
+use crate::step_plan::{ColumnPlan, StepPlan, ViewId};
 
 /// A feature view: features from the events of one source.
 #[derive(Clone, Debug)]
@@ -38,8 +38,8 @@ pub struct ViewPlan {
     pub post_columns: Vec<ColumnPlan>,
     /// What is served.
     pub features: Vec<FeatureField>,
-    /// Transforms that its SQL expressions call.
-    pub functions: Vec<FunctionPlan>,
+    /// The transforms that its SQL expressions call, each once.
+    pub functions: Vec<FunctionRef>,
     /// How old a value may be, in microseconds.
     pub ttl_us: Option<i64>,
     /// What becomes of rows that failed.

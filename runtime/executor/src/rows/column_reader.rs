@@ -1,9 +1,9 @@
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType as ArrowType;
+use unskew_column::{Conversion, InputFault};
 use unskew_definition::DataType;
 
-use crate::conversion::{Conversion, InputFault};
 use crate::rows::canonical_nan::with_canonical_nan;
 use crate::rows::error::RowsError;
 use crate::text::ColumnBuilder;

@@ -3,11 +3,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
+use unskew_column::{arrow_name, with_nulls};
 use unskew_plan::{SourceField, SourcePlan};
 
 use crate::arguments::{listed, similar};
-use crate::arrow_name::arrow_name;
-use crate::conversion::with_nulls;
 use crate::rows::column_reader::ColumnReader;
 use crate::rows::error::RowsError;
 

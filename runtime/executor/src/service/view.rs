@@ -15,7 +15,6 @@ use crate::point_in_time::EventIndex;
 use crate::row_order::{RowOrder, RowTie};
 use crate::rows::{
     AcceptedRows, CanonicalBytes, ColumnReader, DeadLetter, DeadLetterReason, Entities, LogRecord,
-    source_schema,
 };
 use crate::service::on_demand::refuse_failures;
 use crate::service::view_rows::{Contents, SeenRows, ViewRows};

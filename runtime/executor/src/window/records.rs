@@ -56,6 +56,39 @@ impl LogRecords {
         self.order.is_empty()
     }
 
+    /// Folds rows into `group_count` states, those alone that the aggregate
+    /// counts: row `rows[i]` into the group `groups[i]`.
+    pub(crate) fn fold(
+        &self,
+        aggregate: usize,
+        kernel: &dyn AggregateKernel,
+        rows: &[u32],
+        groups: &[u32],
+        group_count: usize,
+    ) -> Result<Box<dyn GroupStates>, KernelError> {
+        let AggregateRows { inputs, filter } = &self.aggregates[aggregate];
+        let (mut counted, mut counted_groups) = (Vec::new(), Vec::new());
+        let (mut rows, mut groups) = (rows, groups);
+        if filter.is_some() {
+            let all = rows.iter().zip(groups);
+            (counted, counted_groups) =
+                all.filter(|(row, _)| self.aggregates[aggregate].counts(**row as usize)).unzip();
+            (rows, groups) = (&counted, &counted_groups);
+        }
+        if let Some((offset, length)) = as_range(rows) {
+            let inputs: Vec<ArrayRef> =
+                inputs.iter().map(|input| input.slice(offset, length)).collect();
+            let order = self.order.slice(offset, length);
+            return kernel.partial(&inputs, &order, groups, group_count);
+        }
+        let indices = UInt32Array::from(rows.to_vec());
+        let inputs: Vec<ArrayRef> = inputs
+            .iter()
+            .map(|input| take(input, &indices, None).expect("the rows are there"))
+            .collect();
+        kernel.partial(&inputs, &self.order.take(rows), groups, group_count)
+    }
+
     /// Complains of columns of different lengths, in words for our own logs.
     pub(crate) fn check(&self, kernels: usize) -> Result<(), KernelError> {
         let rows = self.len();
@@ -145,46 +178,24 @@ impl Chunks {
             Chunk::Columns(records) => records,
             Chunk::States(_) => unreachable!("folded rows have no columns"),
         };
-        let counts = |row: &RowRef| {
-            columns(row.chunk).aggregates[aggregate].counts(row.row as usize)
-        };
-        let has_filter = |chunk: u32| columns(chunk).aggregates[aggregate].filter.is_some();
-        let mut counted = Vec::new();
-        let (mut rows, mut groups) = (rows, groups);
-        let mut counted_groups = Vec::new();
-        if distinct_chunks(rows).into_iter().any(has_filter) {
-            for (row, group) in rows.iter().zip(groups).filter(|(row, _)| counts(row)) {
-                counted.push(*row);
-                counted_groups.push(*group);
-            }
-            (rows, groups) = (&counted, &counted_groups);
-        }
         let chunks = distinct_chunks(rows);
-        let [first, ..] = chunks[..] else {
-            let empty = kernel.inputs().iter().map(|input| {
-                new_empty_array(&input.data_type.to_arrow())
-            });
-            let empty: Vec<ArrayRef> = empty.collect();
-            return kernel.partial(&empty, &RowOrder::empty(), &[], group_count);
-        };
-        if chunks.len() == 1 {
-            let records = columns(first);
-            let inputs = &records.aggregates[aggregate].inputs;
-            if let Some((offset, length)) = as_range(rows) {
-                let inputs: Vec<ArrayRef> =
-                    inputs.iter().map(|input| input.slice(offset, length)).collect();
-                let order = records.order.slice(offset, length);
-                return kernel.partial(&inputs, &order, groups, group_count);
+        match chunks[..] {
+            [] => {
+                let none = kernel.inputs().iter();
+                let none = none.map(|input| new_empty_array(&input.data_type.to_arrow()));
+                let none: Vec<ArrayRef> = none.collect();
+                return kernel.partial(&none, &RowOrder::empty(), &[], group_count);
             }
-            let indices: Vec<u32> = rows.iter().map(|row| row.row).collect();
-            let order = records.order.take(&indices);
-            let indices = UInt32Array::from(indices);
-            let inputs: Vec<ArrayRef> = inputs
-                .iter()
-                .map(|input| take(input, &indices, None).expect("the rows are there"))
-                .collect();
-            return kernel.partial(&inputs, &order, groups, group_count);
+            [chunk] => {
+                let rows: Vec<u32> = rows.iter().map(|row| row.row).collect();
+                return columns(chunk).fold(aggregate, kernel, &rows, groups, group_count);
+            }
+            _ => {}
         }
+        let counts =
+            |row: &RowRef| columns(row.chunk).aggregates[aggregate].counts(row.row as usize);
+        let all = rows.iter().zip(groups);
+        let (rows, groups): (Vec<RowRef>, Vec<u32>) = all.filter(|(row, _)| counts(row)).unzip();
         let place = |chunk: u32| chunks.binary_search(&chunk).expect("one of the chunks");
         let indices: Vec<(usize, usize)> =
             rows.iter().map(|row| (place(row.chunk), row.row as usize)).collect();
@@ -198,7 +209,7 @@ impl Chunks {
         let inputs: Vec<ArrayRef> = inputs.collect();
         let orders: Vec<&RowOrder> = chunks.iter().map(|chunk| &columns(*chunk).order).collect();
         let order = RowOrder::interleave(&orders, &indices);
-        kernel.partial(&inputs, &order, groups, group_count)
+        kernel.partial(&inputs, &order, &groups, group_count)
     }
 }
 
@@ -214,9 +225,9 @@ fn distinct_chunks(rows: &[RowRef]) -> Vec<u32> {
     chunks
 }
 
-/// The offset and length, if the rows of one chunk follow on each other.
-fn as_range(rows: &[RowRef]) -> Option<(usize, usize)> {
-    let first = rows.first()?.row;
-    let is_range = rows.iter().zip(first..).all(|(row, expected)| row.row == expected);
+/// The offset and length, if rows follow on each other.
+fn as_range(rows: &[u32]) -> Option<(usize, usize)> {
+    let first = *rows.first()?;
+    let is_range = rows.iter().zip(first..).all(|(row, expected)| *row == expected);
     is_range.then_some((first as usize, rows.len()))
 }
