@@ -239,7 +239,16 @@ impl Laws<'_> {
             (&empties, &self.singles, "the state of no rows merged with it"),
         ] {
             let merged = self.merge(left, right)?;
-            hold!(self.agree(Law::Identity, ("the state of this row", &self.singles), (way, &merged), rows_of));
+            let before = ("the state of this row", self.singles.as_slice());
+            // What was a state and cannot be merged with nothing is not read.
+            let unread = |at: &usize| {
+                matches!(merged[*at], State::Failed(..)) && !matches!(before.1[*at], State::Failed(..))
+            };
+            if let Some(at) = (0..merged.len()).find(unread) {
+                let (one, other) = ((before.0, &before.1[at]), (way, &merged[at]));
+                return self.breach(Law::Reads, one, other, &rows_of(at));
+            }
+            hold!(self.agree(Law::Identity, before, (way, &merged), rows_of));
         }
         let empty = std::slice::from_ref(&self.empty);
         let merged = self.merge(empty, empty)?;
