@@ -40,6 +40,7 @@ class Maker:
         self.has_broker = self.has_log and self.chance(0.7)
         self.has_created = self.chance(0.4)
         self.has_id = self.chance(0.3)
+        self.in_use = {}
 
     def chance(self, share):
         return self.random.random() < share
@@ -64,7 +65,10 @@ class Maker:
         return self.pick({"x": FLOATS, "y": PLAIN_FLOATS, "s": TEXTS, "b": [True, False]}[column])
 
     def key_value(self, kind):
-        return None if self.chance(0.04) else self.without_negatives(KEYS[kind])
+        """Two or three entities to a case, so that they meet."""
+        if kind not in self.in_use:
+            self.in_use[kind] = [self.without_negatives(KEYS[kind]) for _ in range(3 if len(self.keys) == 1 else 2)]
+        return None if self.chance(0.03) else self.pick(self.in_use[kind])
 
     def without_negatives(self, options):
         """Negative integers and decimals only where there is a log: without one their bytes decide ties, of which the design says
@@ -81,8 +85,8 @@ class Maker:
             row.update({column: self.value(column) for column in COLUMNS})
             if self.has_log:
                 # A log mostly goes forward; late, early and far-off records are mixed in.
-                moment += self.pick([0, MINUTE, MINUTE, 5 * MINUTE, 20 * MINUTE])
-                event = moment + self.pick([0, 0, 0, 1, -1, -MINUTE, -10 * MINUTE, -40 * MINUTE, -90 * MINUTE, 10 * MINUTE])
+                moment += self.pick([0, MINUTE, MINUTE, 5 * MINUTE, 5 * MINUTE, 20 * MINUTE])
+                event = moment + self.pick([0, 0, 0, 1, -1, -MINUTE, -5 * MINUTE, -10 * MINUTE, -20 * MINUTE, -40 * MINUTE, -90 * MINUTE, 10 * MINUTE])
                 event += self.pick([0] * 30 + [300 * 24 * 60 * MINUTE])
                 broker = max(broker + 1, moment + self.pick([0, 1, 2 * MINUTE]))
                 partition = self.random.randrange(partitions)
@@ -242,7 +246,7 @@ class Maker:
         return answered(definition, events, [self.question() for _ in range(self.random.randrange(4, 13))], "checkout" in str(definition), self)
 
     def question(self):
-        return {"at": format_timestamp(self.moment(900)), "entity": {name: self.key_value(kind) for name, kind in self.keys}}
+        return {"at": format_timestamp(self.moment(self.pick([120, 300, 900]))), "entity": {name: self.key_value(kind) for name, kind in self.keys}}
 
 
 def answered(definition, events, questions, asks_price, maker):
