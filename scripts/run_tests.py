@@ -158,6 +158,9 @@ def all_steps(cache: pathlib.Path, target: pathlib.Path) -> list[Step]:
     unskew = str(target / "release" / "unskew")
     for folder in sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir()):
         name = f"examples/{folder.name}"
+        if (folder / "unskew.toml").exists():
+            steps.append(Step(f"{name}, explained", [unskew, "explain", name], has_tests=False))
+            continue
         if (folder / "Cargo.toml").exists():
             # Locked: a test must not change what is committed.
             native = Step(f"{name}, natively", [*CARGO, "--locked"], folder=folder)

@@ -96,6 +96,10 @@
 //! must be a function of which rows it has taken, not of their order or
 //! grouping: sums of floats are not, so sum integers or decimals.
 //!
+//! # Definitions
+//! What is served of them, for whom and over which windows is defined beside
+//! them: see [`definition`].
+//!
 //! `update`, `merge` and `subtract` may return a `Result<(), E>`, and `finish`
 //! one of its value. A row whose `update` fails counts for nothing.
 
@@ -105,6 +109,7 @@ mod calendar;
 mod cell;
 mod column;
 mod decimal;
+pub mod definition;
 mod embedding;
 mod guest;
 mod list;
