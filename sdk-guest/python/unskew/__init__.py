@@ -30,6 +30,7 @@ from .column_type import (
 )
 from .exact import ExactSum
 from .failure import AmbientError, DefinitionError
+from .pinned_hash import pinned_hash
 from .project_data import data
 from .signature import outputs
 from .transform import transform
@@ -58,5 +59,6 @@ __all__ = [
     "embedding",
     "log",
     "outputs",
+    "pinned_hash",
     "transform",
 ]
