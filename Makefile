@@ -18,7 +18,7 @@ export PATH := $(UNSKEW_CACHE_DIR)/bin:$(PATH)
 # Nothing of ours writes into the checkout on the side.
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup bench demo test quick check fuzz format bless bless-wit clean
+.PHONY: help setup bench demo test quick check hostile fuzz format bless bless-wit clean
 
 help: ## says what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,10 @@ check: ## format, clippy, licences and sources, docs, the contract's version
 	python3 scripts/wit_version.py check
 	PYTHONPYCACHEPREFIX=$(UNSKEW_CACHE_DIR)/pycache python3 -m compileall -q scripts sdk-guest/python examples
 	for script in setup.sh .ci/run scripts/*.sh; do bash -n "$$script"; done
+
+hostile: ## lets each hostile module loose on one host, and prints a line for each (GUESTS=log)
+	@cargo build --release --locked --workspace --bin unskew-hostile
+	@"$(CARGO_TARGET_DIR)/release/unskew-hostile" $(GUESTS)
 
 fuzz: ## runs each fuzz target for a minute (FUZZ_SECONDS=60)
 	@./setup.sh fuzz

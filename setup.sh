@@ -12,7 +12,7 @@ Installs what is missing and says so; prints one line when all is there.
 Parts:
   guest    what `unskew build` needs: a C compiler, a Rust for wasm32, and
            componentize-py in a Python environment of its own (the default)
-  test     guest, and what `make test` needs: pytest, jsonschema, pyarrow
+  test     guest, and what `make test` needs: pytest, jsonschema, pyarrow, pyyaml
   check    what `make check` needs: rustfmt, clippy, cargo-deny
   fuzz     what `make fuzz` needs: cargo-fuzz and a C++ compiler
   all      guest, test and check

@@ -1,9 +1,10 @@
 """Any bytes as a Python project's source give a manifest or a report of what is wrong, not a crash.
 
 Mutates the sources under corpus/python_definitions and takes each through the
-SDK's own entry, in a child process of its own with little memory and time. A
-source that ends the child by a signal, or without either a manifest or a
-report, is kept under artifacts/python_definitions, and the run fails.
+SDK's own entry, as a build does, and through the definer, as `unskew explain`
+does, each in a child process of its own with little memory and time. A source
+that ends the child by a signal, or without either a manifest or a report, is
+kept under artifacts/python_definitions, and the run fails.
 
     python3 fuzz/python_definitions.py [SECONDS]
 """
@@ -35,7 +36,11 @@ TOKENS = [
     b"    ", b"\t", b"(" * 300, b"[" * 100, b"-" * 500, b"1" * 5000, b'"', b"'''", b"#", b"\\",
     b"from __future__ import annotations\n", b"import ", b"raise ", b"outputs=('a', 'a')",
     b"\xef\xbb\xbf", b"# coding: utf-16\n", "\u00e9\U0001f980".encode(), b"f'{x!r}'", b"embedding(0)",
-    b"decimal128(99, 2)", b"type X = list[X]", b"def update(self, x: float): ...",
+    b"decimal128(99, 2)", b"@feature_view(entities=[user], source=orders)", b"Sum('amount')",
+    b".over('7d', hop='1h')", b".where('amount > 1')", b"Feature(", b"default=", b"sql(a='b')",
+    b"call(f)", b"FeatureService('s', features=[", b"timedelta(days=-1)", b"Entity('\xc3\xa9')",
+    b"TumblingWindow(", b"version=1 << 80", b"tags={1: 2}", b"__unskew_view__", b"registry",
+    b"import unskew.registry as r; r.registry = None\n", b"type X = list[X]", b"def update(self, x: float): ...",
 ]  # fmt: skip
 
 
@@ -63,21 +68,49 @@ def mutated(source: bytes, others: list[bytes], chance: random.Random) -> bytes:
     return bytes(text)
 
 
-def take_through(source: bytes, folder: Path, report: Path) -> None:
-    """In the child: as far as a build goes with it. Never returns."""
+def in_a_small_child() -> None:
+    """What the child may have, and nothing to say anything on."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
+
+
+def through_the_definer(source: bytes) -> None:
+    """In the child: as far as `unskew explain` goes with it. Never returns."""
+    in_a_small_child()
+    from unskew.definer import entry
+    from unskew.guest import ambient
+
+    header = json.dumps(
+        {
+            "name": "fuzzed", "description": "", "module": "features", "source_root": "",
+            "data": [], "missing": [], "files": [["/project/features.py", len(source)]],
+        }
+    ).encode()  # fmt: skip
+    # Taken now: the SDK closes what a module does not have.
+    code, leave, loads = 3, os._exit, json.loads
+    try:
+        ambient.close("/project")
+        told = loads(entry.define(len(header).to_bytes(4, "little") + header + source))
+        fine = told["manifest"] is not None or told["mistakes"]
+        code = 0 if fine and all(one["message"] for one in told["mistakes"]) else 4
+    finally:
+        leave(code)
+
+
+def take_through(source: bytes, folder: Path, report: Path) -> None:
+    """In the child: as far as a build goes with it. Never returns."""
+    in_a_small_child()
     from unskew.guest import ambient, entry
 
     # What comes behind the import needs the component's log; the rest is the same.
     entry._open_for_calls = lambda: None
     ambient.end_of_import = lambda: None
     (folder / "features.py").write_bytes(source)
-    code = 3
+    code, leave = 3, os._exit
     try:
         entry.start(
             name="fuzzed", description="", module="features", project=str(folder), source_root="",
@@ -88,26 +121,37 @@ def take_through(source: bytes, folder: Path, report: Path) -> None:
     except SystemExit:
         code = 0 if report.exists() else 5
     finally:
-        os._exit(code)
+        leave(code)
+
+
+def ended(child: int) -> str | None:
+    """What was wrong with how a child ended."""
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        # A module that never ends its import is stopped by its fuel in the sandbox.
+        endless = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+        return None if endless else f"ended by signal {os.WTERMSIG(status)}"
+    code = os.WEXITSTATUS(status)
+    return None if code == 0 else f"neither a manifest nor a report (exit {code})"
 
 
 def verdict(source: bytes) -> str | None:
     """What was wrong with how the source was taken; nothing if all was well."""
+    child = os.fork()
+    if child == 0:
+        through_the_definer(source)
+    if wrong := ended(child):
+        return f"definer: {wrong}"
     with tempfile.TemporaryDirectory() as name:
         folder, report = Path(name), Path(name) / "report.json"
         child = os.fork()
         if child == 0:
             take_through(source, folder, report)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            # A module that never ends its import is stopped by its fuel in the sandbox.
-            endless = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
-            return None if endless else f"ended by signal {os.WTERMSIG(status)}"
-        code = os.WEXITSTATUS(status)
-        if code == 0 and report.exists():
+        wrong = ended(child)
+        if not wrong and report.exists():
             message = json.loads(report.read_text("utf-8"))["message"]
             return None if message else "a report that says nothing"
-        return None if code == 0 else f"neither a manifest nor a report (exit {code})"
+        return wrong
 
 
 def main() -> int:
@@ -116,7 +160,7 @@ def main() -> int:
     sys.path.insert(0, str(SDK))
     sys.dont_write_bytecode = True
     # Imported once, here: children inherit it.
-    import unskew.guest.entry  # noqa: F401
+    import unskew.definer.entry  # noqa: F401
     seeds = [path.read_bytes() for path in sorted(CORPUS.iterdir())]
     seed = int(os.environ.get("FUZZ_SEED", time.time_ns() % (1 << 32)))
     chance = random.Random(seed)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests of the whole repository, or the quick ones, and closes with one line: `N passed, N failed`.
 
-    run_tests.py all      what `make test` runs: all crates, the Python SDK, these scripts, every example
+    run_tests.py all      what `make test` runs: all crates, the Python SDK, these scripts, the cases' oracle, every example
     run_tests.py quick    what `make quick` runs: what needs no guest toolchain, no Python environment and no server
 
 A step that ends in failure, or that should run tests and runs none, counts as a failed test. The exit code is 0 only
@@ -153,10 +153,14 @@ def all_steps(cache: pathlib.Path, target: pathlib.Path) -> list[Step]:
         Step("crates", [*CARGO, "--workspace"]),
         Step("scripts", [*pytest, "scripts/tests"]),
         Step("Python SDK", pytest, folder=sdk),
+        Step("cases against the oracle", [python, "tests/cases/check.py"]),
     ]
     unskew = str(target / "release" / "unskew")
     for folder in sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir()):
         name = f"examples/{folder.name}"
+        if (folder / "unskew.toml").exists():
+            steps.append(Step(f"{name}, explained", [unskew, "explain", name], has_tests=False))
+            continue
         if (folder / "Cargo.toml").exists():
             # Locked: a test must not change what is committed.
             native = Step(f"{name}, natively", [*CARGO, "--locked"], folder=folder)

@@ -1,6 +1,7 @@
 //! One file for each kind of figure.
 
 mod columns;
+mod explain;
 mod faults;
 mod fresh;
 mod load;
@@ -44,6 +45,7 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "host.scaling", measure: scaling::scaling },
     Measurable { id: "host.build", measure: load::build },
     Measurable { id: "host.load", measure: load::load },
+    Measurable { id: "kernel.explain", measure: explain::explain },
 ];
 
 impl Bench {

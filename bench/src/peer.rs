@@ -21,7 +21,8 @@ pub(crate) struct Peer {
 /// Names another CPython than `python3.11`.
 const VARIABLE: &str = "UNSKEW_BENCH_PYTHON";
 
-fn program() -> String {
+/// The CPython that is the peer.
+pub(crate) fn program() -> String {
     std::env::var(VARIABLE).unwrap_or_else(|_| "python3.11".to_owned())
 }
 

@@ -2,7 +2,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use unskew_executor::text::UnprintableType;
-use unskew_executor::{ArgumentError, PolicyError, TransformError};
+use unskew_executor::rows::RowsError;
+use unskew_executor::{ArgumentError, EvaluationError, PolicyError, TransformError};
 use unskew_host::RowStatus;
 
 /// Why a batch job yields no output.
@@ -231,6 +232,28 @@ pub enum BatchError {
         /// what happened
         source: TransformError,
     },
+    /// A source has no files that can be read.
+    #[error("source {source_name}: {reason}")]
+    WrongSource {
+        /// the source
+        source_name: String,
+        /// what is wrong, and what to do
+        reason: String,
+    },
+    /// Rows of a file do not make rows of a source.
+    #[error("{}: {source}", path.display())]
+    Rows {
+        /// the file
+        path: PathBuf,
+        /// what is wrong
+        source: RowsError,
+    },
+    /// A service cannot be evaluated.
+    #[error(transparent)]
+    Training {
+        /// what is wrong
+        source: Box<EvaluationError>,
+    },
     /// A mistake in Unskew itself.
     #[error("{path}: internal error: {reason}; please report it", path = path.display())]
     Internal {
@@ -269,7 +292,10 @@ impl BatchError {
             | Self::Unprintable { .. }
             | Self::Unwritable { .. }
             | Self::RowFailed { .. }
-            | Self::TooManyErrors { .. } => true,
+            | Self::TooManyErrors { .. }
+            | Self::WrongSource { .. }
+            | Self::Rows { .. } => true,
+            Self::Training { source } => source.is_users(),
             Self::Evaluate { source, .. } => matches!(source, TransformError::Column { .. }),
             Self::DiskFull { .. }
             | Self::Write { .. }

@@ -246,7 +246,7 @@ fn kept_columns<S: AsRef<str>>(
     }
 }
 
-fn open(path: &Path) -> Result<File, BatchError> {
+pub(crate) fn open(path: &Path) -> Result<File, BatchError> {
     let failed = |source: io::Error| BatchError::reading(path, source);
     if fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(BatchError::IsFolder { path: path.to_owned() });
@@ -254,7 +254,7 @@ fn open(path: &Path) -> Result<File, BatchError> {
     File::open(path).map_err(failed)
 }
 
-fn open_regular(path: &Path, needs: &'static str) -> Result<File, BatchError> {
+pub(crate) fn open_regular(path: &Path, needs: &'static str) -> Result<File, BatchError> {
     let file = open(path)?;
     let metadata = file.metadata().map_err(|source| BatchError::reading(path, source))?;
     if metadata.is_file() {

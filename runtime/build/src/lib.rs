@@ -19,6 +19,7 @@ mod source;
 pub use component::{WIT, append_section, read_source_digest};
 pub use error::BuildError;
 pub use language::Language;
+pub use python::{Definer, DefinerAnswer, definer, python_sources};
 pub use sdk::unpack_sdk;
 pub use source::source_digest;
 

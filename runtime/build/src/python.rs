@@ -2,10 +2,15 @@
 //! go into one folder, of which componentize-py makes a component.
 
 mod componentize;
+mod definer;
 mod environment;
 mod packages;
 mod project;
+mod sources;
 mod stage;
+
+pub use definer::{Definer, DefinerAnswer, definer};
+pub use sources::python_sources;
 
 use std::path::Path;
 

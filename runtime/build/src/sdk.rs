@@ -18,7 +18,8 @@ pub(crate) const FOLDER: &str = ".unskew";
 /// Names the SDK that an unpacked folder holds, whatever happened to its files.
 const STAMP: &str = ".digest";
 
-fn files(language: Language) -> &'static [(&'static str, &'static [u8])] {
+/// The files of the SDK of a language, by their paths.
+pub(crate) fn files(language: Language) -> &'static [(&'static str, &'static [u8])] {
     match language {
         Language::Rust => files::RUST,
         Language::Python => files::PYTHON,

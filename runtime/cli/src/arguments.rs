@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use unskew_definition::WIT_VERSION;
 
-use crate::{build, completions, dev, inspect, new, run, test};
+use crate::{build, completions, dev, explain, inspect, new, run, test};
 
 /// The version of this program and of the contract that it speaks.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -22,6 +22,7 @@ const AFTER_HELP: &str = "\
 Examples:
   unskew new --lang python shop     begin a project in ./shop
   unskew test shop                  build it and run its golden cases
+  unskew explain shop               show what its definitions come to
   unskew run shop/shop.wasm --transform rate --input events.parquet --output rates.parquet
 
 Environment:
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     New(new::NewArguments),
     #[command(after_help = build::EXAMPLES)]
     Build(build::BuildArguments),
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::ExplainArguments),
     #[command(after_help = inspect::EXAMPLES)]
     Inspect(inspect::InspectArguments),
     #[command(after_help = test::EXAMPLES)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use unskew_build::BuildOptions;
+use unskew_definition::ManifestError;
 use unskew_host::{
     CompiledModule, Host, HostConfig, HostError, Isolation, Limits, LoadError, NanPolicy,
 };
@@ -29,7 +30,12 @@ pub(crate) struct Context {
     fresh_host: OnceCell<Host>,
     boundary_host: OnceCell<Host>,
     strict_host: OnceCell<Host>,
+    definer_host: OnceCell<Host>,
 }
+
+/// Fuel of one project's definitions: some seconds of Python. A row gets far
+/// less, but all of a project's code is imported at once.
+const DEFINER_FUEL: u64 = 10_000_000_000;
 
 impl Context {
     /// Resolves the global options.
@@ -45,6 +51,7 @@ impl Context {
             fresh_host: OnceCell::new(),
             boundary_host: OnceCell::new(),
             strict_host: OnceCell::new(),
+            definer_host: OnceCell::new(),
         })
     }
 
@@ -73,12 +80,30 @@ impl Context {
         isolation: Isolation,
         nan: Option<NanPolicy>,
     ) -> anyhow::Result<&'a Host> {
+        self.host_with(cell, HostConfig { isolation, nan, ..HostConfig::default() })
+    }
+
+    /// The sandbox of the definer: one project for each instance.
+    pub(crate) fn definer_host(&self) -> anyhow::Result<&Host> {
+        let limits = Limits { fuel: DEFINER_FUEL, ..Limits::default() };
+        let isolation = Isolation::Fresh;
+        self.host_with(
+            &self.definer_host,
+            HostConfig { limits, isolation, ..HostConfig::default() },
+        )
+    }
+
+    fn host_with<'a>(
+        &self,
+        cell: &'a OnceCell<Host>,
+        config: HostConfig,
+    ) -> anyhow::Result<&'a Host> {
         if let Some(host) = cell.get() {
             return Ok(host);
         }
         let cache_dir = Some(self.cache_dir.clone());
-        let host = Host::new(HostConfig { cache_dir, isolation, nan, ..HostConfig::default() })
-            .map_err(|error| match &error {
+        let host =
+            Host::new(HostConfig { cache_dir, ..config }).map_err(|error| match &error {
                 HostError::Cache { .. } => UserError::new(error.to_string())
                     .at(self.cache_dir.display().to_string())
                     .help("give another folder with --cache-dir or UNSKEW_CACHE_DIR")
@@ -149,6 +174,8 @@ pub(crate) fn load(host: &Host, component: &[u8], path: &Path) -> anyhow::Result
         LoadError::Host(_) => {
             anyhow::Error::new(error).context(format!("{} could not be loaded", path.display()))
         }
+        // Each says where it is.
+        LoadError::Manifest(ManifestError::Mistakes(mistakes)) => mistakes.into(),
         _ => UserError::new(error.to_string()).at(path.display().to_string()).into(),
     })
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use unskew_build::BuildError;
+use unskew_definition::{Mistake, Mistakes};
 
 use crate::interrupt::{self, Interrupted};
 use crate::terminal::{BAD, HEADING, harmless, paint};
@@ -67,7 +68,21 @@ pub(crate) struct Diagnosis {
     place: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
+    /// Those of a definition, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mistakes: Vec<MistakeReport>,
     exit_code: u8,
+}
+
+/// A mistake of a definition, as `--json` has it.
+#[derive(Debug, Serialize)]
+struct MistakeReport {
+    file: String,
+    /// From 1; 0 where only the file is known.
+    line: u32,
+    subject: String,
+    what: String,
+    fix: String,
 }
 
 impl Diagnosis {
@@ -76,7 +91,17 @@ impl Diagnosis {
         for cause in error.chain() {
             if let Some(UserError { what, place, help }) = cause.downcast_ref() {
                 let (what, place, help) = (what.clone(), place.clone(), help.clone());
-                return Self { what, place, help, exit_code: USERS };
+                let mistakes = Vec::new();
+                return Self { what, place, help, mistakes, exit_code: USERS };
+            }
+            if let Some(mistakes) = cause.downcast_ref::<Mistakes>() {
+                let reports = mistakes.iter().map(|Mistake { place, subject, what, fix }| {
+                    let (file, line) = (place.file().to_owned(), place.line());
+                    let (subject, what, fix) = (subject.clone(), what.clone(), fix.clone());
+                    MistakeReport { file, line, subject, what, fix }
+                });
+                let mistakes = reports.collect();
+                return Self { mistakes, ..Self::bare(cause.to_string(), USERS) };
             }
             if let Some(error) = cause.downcast_ref::<BuildError>() {
                 let exit_code = if error.is_users() { USERS } else { OURS };
@@ -90,7 +115,7 @@ impl Diagnosis {
     }
 
     fn bare(what: String, exit_code: u8) -> Self {
-        Self { what, place: None, help: None, exit_code }
+        Self { what, place: None, help: None, mistakes: Vec::new(), exit_code }
     }
 
     /// Writes it to stderr: as one line of JSON, or for people.
@@ -110,7 +135,8 @@ impl Diagnosis {
     }
 
     fn print_text(&self) -> io::Result<()> {
-        let Self { what, place, help, exit_code: _ } = self;
+        // What is wrong names the mistakes one by one already.
+        let Self { what, place, help, mistakes: _, exit_code: _ } = self;
         let mut text = format!("{}: {}\n", paint(BAD, "error"), indented(what));
         if let Some(place) = place {
             text += &format!("  {}\n", indented(place));
@@ -155,7 +181,7 @@ mod tests {
     fn errors_are_sorted_by_whose_they_are() {
         let mistake = UserError::new("no such column").at("events.parquet").help("see `inspect`");
         let wrapped = Err::<(), _>(mistake).context("while reading").unwrap_err();
-        let Diagnosis { what, place, help, exit_code } = Diagnosis::of(&wrapped);
+        let Diagnosis { what, place, help, exit_code, .. } = Diagnosis::of(&wrapped);
         assert_eq!(what, "no such column");
         assert_eq!(place.as_deref(), Some("events.parquet"));
         assert_eq!(help.as_deref(), Some("see `inspect`"));

@@ -1,21 +1,24 @@
-//! The purity gate as commands use it: what `build` decides before it writes a
+//! The gates as commands use them: what `build` decides before it writes a
 //! module, and what `test` and `inspect --check` find out about one.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
-use unskew_gate::{GateError, Impurity, PurityGate, Ways};
+use unskew_gate::{GateError, Impurity, LawGate, PurityGate, Tried, Unlawful, Ways};
 use unskew_host::{CallError, CompiledModule, NAN_SECTION, NanPolicy};
 
 use crate::context::{self, Context};
 use crate::failure::UserError;
 
-/// A module of which no transform was found to be impure.
+/// A module of which no transform was found to be impure, and no aggregate to
+/// break a law.
 #[derive(Debug, Serialize)]
 pub(crate) struct GateReport {
     /// Each transform, and how thoroughly it was compared.
     transforms: Vec<CheckedTransform>,
+    /// Each aggregate, and how many laws it was held to.
+    aggregates: Vec<CheckedAggregate>,
     nan: &'static str,
 }
 
@@ -26,12 +29,19 @@ struct CheckedTransform {
     ways: Ways,
 }
 
+#[derive(Debug, Serialize)]
+struct CheckedAggregate {
+    aggregate: String,
+    #[serde(flatten)]
+    tried: Tried,
+}
+
 /// Modules above this size take long to instantiate, so that fewer of their
 /// rows are evaluated alone in a fresh instance.
 const SMALL_MODULE_BYTES: usize = 2 << 20;
 
-/// Holds every transform of `module` to purity. The error shows for each that
-/// is not pure the row that refutes it.
+/// Holds every transform of `module` to purity and every aggregate to its
+/// laws. The error shows for each that is refused the rows that refute it.
 pub(crate) fn check(
     module: &CompiledModule,
     path: &Path,
@@ -49,10 +59,22 @@ pub(crate) fn check(
             Err(impurity) => impure.push(impurity),
         }
     }
-    if !impure.is_empty() {
-        return Err(refusal(&impure, path).into());
+    let gate = law_gate_for(module);
+    let mut aggregates = Vec::new();
+    let mut unlawful = Vec::new();
+    for (index, signature) in module.manifest().aggregates.iter().enumerate() {
+        context.interrupt.check()?;
+        match gate.check(module, index).map_err(|error| unchecked(error, path))? {
+            Ok(tried) => {
+                aggregates.push(CheckedAggregate { aggregate: signature.name.to_string(), tried });
+            }
+            Err(breach) => unlawful.push(breach),
+        }
     }
-    Ok(GateReport { transforms, nan: module.nan_policy().as_str() })
+    if !impure.is_empty() || !unlawful.is_empty() {
+        return Err(refusal(&impure, &unlawful, path).into());
+    }
+    Ok(GateReport { transforms, aggregates, nan: module.nan_policy().as_str() })
 }
 
 /// Decides whether the module looks at the bits of NaNs that it made. Gives the
@@ -63,13 +85,23 @@ pub(crate) fn settle_nan_policy(
     context: &Context,
 ) -> anyhow::Result<(Vec<u8>, CompiledModule)> {
     let module = context::load(context.host()?, &component, path)?;
-    if module.manifest().transforms.is_empty() {
+    let manifest = module.manifest();
+    if manifest.transforms.is_empty() && manifest.aggregates.is_empty() {
         return Ok((component, module));
     }
     let boundary = context::load(context.host_of_nan(NanPolicy::Boundary)?, &component, path)?;
     let strict = context::load(context.host_of_nan(NanPolicy::Strict)?, &component, path)?;
-    let policy =
+    let mut policy =
         gate_for(&module).nan_policy(&boundary, &strict).map_err(|error| unchecked(error, path))?;
+    for index in 0..module.manifest().aggregates.len() {
+        if policy == NanPolicy::Strict {
+            break;
+        }
+        let keeps = law_gate_for(&module).keeps_nan_bits(&boundary, &strict, index);
+        if keeps.map_err(|error| unchecked(error, path))? {
+            policy = NanPolicy::Strict;
+        }
+    }
     if policy == module.nan_policy() {
         return Ok((component, module));
     }
@@ -94,12 +126,27 @@ fn gate_for(module: &CompiledModule) -> PurityGate {
     }
 }
 
-fn refusal(impure: &[Impurity], path: &Path) -> UserError {
-    let shown: Vec<String> = impure.iter().map(Impurity::to_string).collect();
-    UserError::new(shown.join("\n")).at(path.display().to_string()).help(
-        "a row must yield the same whatever was evaluated before it and beside it: leave out \
-         global variables, caches, object identities and anything computed over the whole batch",
-    )
+fn law_gate_for(module: &CompiledModule) -> LawGate {
+    match module.component_bytes() {
+        0..=SMALL_MODULE_BYTES => LawGate::default(),
+        _ => LawGate { rows: 128, alone: 8, ..LawGate::default() },
+    }
+}
+
+fn refusal(impure: &[Impurity], unlawful: &[Unlawful], path: &Path) -> UserError {
+    let transforms = impure.iter().map(Impurity::to_string);
+    let shown: Vec<String> = transforms.chain(unlawful.iter().map(Unlawful::to_string)).collect();
+    let help = match impure.is_empty() {
+        true => {
+            "the state of an aggregate must be a function of its rows alone, in whatever order \
+             and parts they come: then batch, stream and online agree to the bit"
+        }
+        false => {
+            "a row must yield the same whatever was evaluated before it and beside it: leave out \
+             global variables, caches, object identities and anything computed over the whole batch"
+        }
+    };
+    UserError::new(shown.join("\n")).at(path.display().to_string()).help(help)
 }
 
 fn unchecked(error: GateError, path: &Path) -> anyhow::Error {
@@ -120,10 +167,17 @@ fn unchecked(error: GateError, path: &Path) -> anyhow::Error {
 impl GateReport {
     /// The report for people, a line for each transform.
     pub(crate) fn to_text(&self) -> String {
-        let Self { transforms, nan } = self;
+        let Self { transforms, aggregates, nan } = self;
         let mut text = String::new();
         for CheckedTransform { transform, ways: Ways { ways, rows } } in transforms {
             text += &format!("transform {transform}: pure on {rows} rows in {ways} ways\n");
+        }
+        for CheckedAggregate { aggregate, tried: Tried { laws, rows, refused_rows } } in aggregates {
+            let refused = match refused_rows {
+                0 => String::new(),
+                n => format!(" ({n} more were refused by it)"),
+            };
+            text += &format!("aggregate {aggregate}: keeps {laws} laws on {rows} rows{refused}\n");
         }
         if *nan == NanPolicy::Strict.as_str() {
             text += "nan: strict (its results depend on the bits of NaNs)\n";

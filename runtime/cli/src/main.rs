@@ -11,7 +11,9 @@ mod cases;
 mod completions;
 mod context;
 mod dev;
+mod explain;
 mod failure;
+mod feature_project;
 mod gate;
 mod inspect;
 mod interrupt;
@@ -58,6 +60,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::New(arguments) => new::run(arguments, context),
         Command::Build(arguments) => build::run(arguments, context),
+        Command::Explain(arguments) => explain::run(arguments, context),
         Command::Inspect(arguments) => inspect::run(arguments, context),
         Command::Test(arguments) => test::run(arguments, context),
         Command::Dev(arguments) => dev::run(arguments, context),

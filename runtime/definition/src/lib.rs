@@ -23,17 +23,42 @@
 //! ```
 
 mod data_type;
+mod definition;
 mod digest;
+mod document;
+mod duration;
 mod manifest;
+mod mistake;
 mod name;
+mod on_error;
+mod place;
+mod read;
+mod reader;
+mod reference;
+mod suggestion;
 
 pub use data_type::{DataType, ParseTypeError, StructField};
 pub use digest::{ModuleDigest, ParseDigestError, SourceDigest};
 pub use manifest::{
-    AggregateSignature, Field, MANIFEST_VERSION, Manifest, ManifestError, ManifestLimits,
+    AggregateSignature, Document, Field, MANIFEST_VERSION, Manifest, ManifestError,
     TransformSignature,
 };
+pub use definition::{Definition, ModuleFunctions, Section, Unread};
+pub use document::{
+    About, Aggregate, AggregateFunctionName, BadRows, DefaultValue, Entity, EventSource, Feature,
+    FeatureService, FeatureView, JoinKey, KafkaBinding, ModuleStep, OnDemandFeatureView,
+    OnDemandInput, RequestSource, Sections, Source, SourceField, SqlStep, SqlText, Step,
+    TrailingOver, Window,
+};
+pub use duration::{ParseDurationError, format_duration, parse_duration};
+pub use mistake::{Mistake, Mistakes};
 pub use name::{Name, NameError};
+pub use on_error::{OnError, ParseOnErrorError};
+pub use place::{Place, Placed};
+pub use read::ManifestLimits;
+pub use reader::DefinitionReader;
+pub use reference::{FeatureReference, ParseReferenceError, ServiceReference};
+pub use suggestion::{listed, meant, similar};
 
 /// The version of the host-guest contract (the WIT package) that this build speaks.
 pub const WIT_VERSION: &str = "1.0.0";

@@ -2,10 +2,10 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
 use std::sync::Arc;
 
+use unskew_column::{Conversion, InputFault, arrow_name};
 use unskew_definition::{DataType, Field, TransformSignature};
+pub(crate) use unskew_definition::{listed, similar};
 
-use crate::arrow_name::arrow_name;
-use crate::conversion::{Conversion, InputFault};
 use crate::error::{ArgumentError, TransformError};
 
 /// Which column feeds which argument where their names differ.
@@ -227,49 +227,4 @@ fn declared(found: &ArrowType) -> Option<DataType> {
         .into_iter()
         .chain(scalars)
         .find(|scalar| *found != ArrowType::Null && Conversion::between(found, scalar).is_some())
-}
-
-/// Names for a message: all of them where they are few.
-pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 30;
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        0 => "none".to_owned(),
-        n if n <= SHOWN => names.join(", "),
-        n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
-    }
-}
-
-/// The one of `names` that `name` may have been meant for.
-pub(crate) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.trim().to_lowercase();
-    let bound = match wanted.chars().count() {
-        0..3 => 0,
-        3..5 => 1,
-        _ => 2,
-    };
-    names
-        .map(|candidate| (distance(&wanted, &candidate.trim().to_lowercase(), bound), candidate))
-        .filter(|(distance, _)| *distance <= bound)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// The edit distance (Levenshtein) of two texts, or anything above `bound`.
-fn distance(a: &str, b: &str, bound: usize) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > bound {
-        return bound + 1;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

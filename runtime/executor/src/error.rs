@@ -18,6 +18,18 @@ pub enum ArgumentError {
         /// the one that may have been meant
         hint: Box<str>,
     },
+    /// The module has no such aggregate.
+    #[error("module {module} has no aggregate {aggregate:?}; it has {known}{hint}")]
+    UnknownAggregate {
+        /// the module's name
+        module: Box<str>,
+        /// what was asked for
+        aggregate: Box<str>,
+        /// the aggregates there are
+        known: Box<str>,
+        /// the one that may have been meant
+        hint: Box<str>,
+    },
     /// A column was given for something that is no argument.
     #[error("transform {transform} has no argument {argument:?}; its arguments: {known}")]
     UnknownArgument {

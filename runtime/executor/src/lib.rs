@@ -3,24 +3,47 @@
 //! yields the same value on every path.
 //!
 //! This room opens no file and no socket, and has no clock: rows come in as
-//! arguments. Which columns feed a transform, how a column's type becomes an
-//! argument's without loss, and what becomes of a row that failed is decided
-//! here; how the transform is computed is the host's business. The text form
-//! of values ([`text`]) is here, too, because all drivers share it.
+//! arguments. Which columns feed a transform and what becomes of a row that
+//! failed is decided here; how the transform is computed is the host's business.
+//! The text form of values ([`text`]) is that of `unskew-column`.
 
+mod aggregate_kernel;
 mod arguments;
-mod arrow_name;
-mod conversion;
+mod built_in;
 mod error;
+mod evaluation_error;
+mod feature_status;
 mod kernel;
+mod merge_graph;
+mod module_aggregate;
 mod on_error;
-pub mod text;
+pub mod point_in_time;
+mod row_order;
+pub mod rows;
+pub mod service;
+mod state_bytes;
+mod steps;
+pub mod tiles;
+mod trailing_window;
 mod transform;
+mod watermark;
+pub mod window;
 
+pub use aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
 pub use arguments::ColumnMapping;
-pub use arrow_name::arrow_name;
-pub use conversion::converts;
+pub use built_in::{BuiltInAggregate, BuiltInError};
 pub use error::{ArgumentError, PolicyError, TransformError};
-pub use kernel::{ModuleTransform, TransformKernel};
-pub use on_error::{ErrorPolicy, OnError, ParseOnErrorError};
+pub use evaluation_error::EvaluationError;
+pub use feature_status::FeatureStatus;
+pub use kernel::ModuleTransform;
+pub use module_aggregate::ModuleAggregate;
+pub use on_error::ErrorPolicy;
+pub use row_order::{RowOrder, RowTie};
+pub use state_bytes::StateBytesError;
+pub use steps::{ModuleCatalog, StepFailures, SteppedRows, StepsOperator};
+pub use trailing_window::TrailingWindow;
 pub use transform::TransformOperator;
+pub use unskew_column::{arrow_name, converts, text};
+pub use unskew_definition::{OnError, ParseOnErrorError};
+pub use unskew_host::TransformKernel;
+pub use watermark::{NO_WATERMARK, Watermark, WatermarkSettings, Watermarks, too_late_rows};

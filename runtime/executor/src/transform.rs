@@ -3,14 +3,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use unskew_definition::TransformSignature;
-use unskew_host::{CallError, Outcome, RowError, RowStatus};
+use unskew_column::{InputFault, with_nulls};
+use unskew_definition::{OnError, TransformSignature};
+use unskew_host::{CallError, Outcome, RowError, RowStatus, TransformKernel};
 
 use crate::arguments::{Arguments, ColumnMapping};
-use crate::conversion::{InputFault, with_nulls};
 use crate::error::{ArgumentError, TransformError};
-use crate::kernel::TransformKernel;
-use crate::on_error::{ErrorPolicy, OnError};
+use crate::on_error::ErrorPolicy;
 
 /// Evaluates one transform on batches of one schema: the operator by which
 /// every driver calls it.

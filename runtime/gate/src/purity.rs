@@ -317,7 +317,7 @@ fn has_floats(data_type: &DataType) -> bool {
     }
 }
 
-fn text(column: &ArrayRef, row: usize) -> Result<String, GateError> {
+pub(crate) fn text(column: &ArrayRef, row: usize) -> Result<String, GateError> {
     const SHOWN: usize = 200;
     if column.is_null(row) {
         return Ok("null".to_owned());

@@ -9,11 +9,12 @@ use arrow::record_batch::RecordBatch;
 use unskew_definition::{DataType, Field, Name};
 
 use crate::arguments::Arguments;
+use crate::config::CallShape;
 use crate::error::CallError;
 use crate::instance::Export;
 use crate::metrics::CallMetrics;
 use crate::module::{CompiledModule, Inner, Outcome, RowError};
-use crate::split::{Evaluation, Part, Parts, function_name};
+use crate::split::{Evaluation, Part, Parts, contain, function_name};
 use crate::transform::outcome;
 
 /// What a fold of rows yields.
@@ -50,6 +51,22 @@ impl CompiledModule {
         groups: &UInt32Array,
         group_count: usize,
     ) -> Result<Fold, CallError> {
+        self.partial_in_shape(index, batch, groups, group_count, self.0.shape())
+    }
+
+    /// [`Self::partial`], cut into calls as `shape` says.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn partial_in_shape(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        groups: &UInt32Array,
+        group_count: usize,
+        shape: CallShape,
+    ) -> Result<Fold, CallError> {
         let module = &self.0;
         let signature = &module.manifest.aggregates[index];
         let rows = batch.num_rows();
@@ -77,11 +94,12 @@ impl CompiledModule {
             outputs: &outputs,
             arguments: &arguments,
             groups: Some(&groups),
-            shape: module.shape(),
+            shape,
             max_errors: None,
         };
-        let Parts { parts, errors, metrics } = folding.run()?;
-        let mut fold = Folding { module, index, group_errors: Vec::new(), metrics };
+        let Parts { parts, errors, metrics, bytes } = folding.run()?;
+        let mut fold =
+            Folding { module, index, shape, group_errors: Vec::new(), metrics, bytes };
         let states = fold.join(&parts, group_count)?;
         let Folding { group_errors, metrics, .. } = fold;
         let row_errors = arguments.all_errors(&arguments.errors, errors);
@@ -99,7 +117,22 @@ impl CompiledModule {
         left: &BinaryArray,
         right: &BinaryArray,
     ) -> Result<Outcome, CallError> {
-        pairwise(&self.0, Export::Merge, index, left, right)
+        self.merge_in_shape(index, left, right, self.0.shape())
+    }
+
+    /// [`Self::merge`], cut into calls as `shape` says.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn merge_in_shape(
+        &self,
+        index: usize,
+        left: &BinaryArray,
+        right: &BinaryArray,
+        shape: CallShape,
+    ) -> Result<Outcome, CallError> {
+        pairwise(&self.0, Export::Merge, index, left, right, shape)
     }
 
     /// Takes the states of `right` out of those of `left`, pair by pair.
@@ -119,7 +152,7 @@ impl CompiledModule {
                 reason: "its manifest says that it cannot subtract".to_owned(),
             });
         }
-        pairwise(&self.0, Export::Subtract, index, left, right)
+        pairwise(&self.0, Export::Subtract, index, left, right, self.0.shape())
     }
 
     /// Turns states into values of the aggregate's output.
@@ -128,9 +161,24 @@ impl CompiledModule {
     ///
     /// When the manifest has no aggregate at `index`.
     pub fn finish(&self, index: usize, states: &BinaryArray) -> Result<Outcome, CallError> {
+        self.finish_in_shape(index, states, self.0.shape())
+    }
+
+    /// [`Self::finish`], cut into calls as `shape` says.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no aggregate at `index`.
+    pub fn finish_in_shape(
+        &self,
+        index: usize,
+        states: &BinaryArray,
+        shape: CallShape,
+    ) -> Result<Outcome, CallError> {
         let output = self.0.manifest.aggregates[index].output.clone();
         let columns: [ArrayRef; 1] = [Arc::new(states.clone())];
-        over_states(&self.0, Export::Finish, index, &[state_field("state")], &columns, output)
+        let inputs = [state_field("state")];
+        over_states(&self.0, Export::Finish, index, &inputs, &columns, output, shape)
     }
 }
 
@@ -140,10 +188,11 @@ fn pairwise(
     index: usize,
     left: &BinaryArray,
     right: &BinaryArray,
+    shape: CallShape,
 ) -> Result<Outcome, CallError> {
     let columns: [ArrayRef; 2] = [Arc::new(left.clone()), Arc::new(right.clone())];
     let inputs = [state_field("left"), state_field("right")];
-    over_states(module, export, index, &inputs, &columns, state_field("state"))
+    over_states(module, export, index, &inputs, &columns, state_field("state"), shape)
 }
 
 fn over_states(
@@ -153,6 +202,7 @@ fn over_states(
     inputs: &[Field],
     columns: &[ArrayRef],
     output: Field,
+    shape: CallShape,
 ) -> Result<Outcome, CallError> {
     let rows = columns[0].len();
     let arguments = Arguments::new(inputs, columns, rows).map_err(|reason| {
@@ -167,7 +217,7 @@ fn over_states(
         outputs: &outputs,
         arguments: &arguments,
         groups: None,
-        shape: module.shape(),
+        shape,
         max_errors: None,
     };
     let parts = evaluation.run()?;
@@ -178,8 +228,11 @@ fn over_states(
 struct Folding<'a> {
     module: &'a Inner,
     index: usize,
+    shape: CallShape,
     group_errors: Vec<RowError>,
     metrics: CallMetrics,
+    /// Bytes of all states so far, the merged ones included.
+    bytes: usize,
 }
 
 /// Where a group's state stands so far.
@@ -211,7 +264,7 @@ impl Folding<'_> {
             let left = BinaryArray::from_iter_values(both.iter().map(|b| arrays[b.1].value(b.2)));
             let right =
                 BinaryArray::from_iter_values(both.iter().map(|b| arrays[array].value(b.3)));
-            let merged = pairwise(self.module, Export::Merge, self.index, &left, &right)?;
+            let merged = pairwise(self.module, Export::Merge, self.index, &left, &right, self.shape)?;
             self.metrics += merged.metrics;
             for (row, (group, ..)) in both.iter().enumerate() {
                 states[*group as usize] = State::At { array: arrays.len(), row };
@@ -222,7 +275,10 @@ impl Folding<'_> {
                 error.row = group as usize;
                 self.group_errors.push(error);
             }
-            arrays.push(merged.columns[0].as_binary::<i32>().clone());
+            let merged = merged.columns[0].as_binary::<i32>().clone();
+            self.bytes = self.bytes.saturating_add(merged.values().len());
+            contain(self.module, Export::Merge, self.index, self.bytes)?;
+            arrays.push(merged);
         }
         self.gather(&states, &arrays)
     }
@@ -234,7 +290,15 @@ impl Folding<'_> {
     ) -> Result<BinaryArray, CallError> {
         let any_empty = states.iter().any(|state| matches!(state, State::Empty));
         let empty = if any_empty { Some(self.empty_state()?) } else { None };
-        let mut gathered = BinaryBuilder::with_capacity(states.len(), 0);
+        // Many groups without rows may share one large empty state.
+        let lengths = states.iter().map(|state| match (state, &empty) {
+            (State::At { array, row }, _) => arrays[*array].value(*row).len(),
+            (State::Empty, Some(Ok(empty))) => empty.as_binary::<i32>().value(0).len(),
+            _ => 0,
+        });
+        let bytes = lengths.fold(0, usize::saturating_add);
+        contain(self.module, Export::Partial, self.index, bytes)?;
+        let mut gathered = BinaryBuilder::with_capacity(states.len(), bytes);
         for (group, state) in states.iter().enumerate() {
             match (state, &empty) {
                 (State::At { array, row }, _) => gathered.append_value(arrays[*array].value(*row)),
@@ -266,7 +330,7 @@ impl Folding<'_> {
             outputs: &[state_field("state")],
             arguments: &arguments,
             groups: Some(&[]),
-            shape: self.module.shape(),
+            shape: self.shape,
             max_errors: None,
         };
         folding.empty_state(&mut self.metrics)

@@ -108,7 +108,9 @@ fn read_errors(
             return Err(format!("failed row {row} where one of {next}..{rows} was expected"));
         }
         next = row + 1;
-        let message = String::from_utf8_lossy(&text[start as usize..end as usize]);
+        let message = &text[start as usize..end as usize];
+        // Cut first: a message may be as large as a reply, and stays with its row.
+        let message = String::from_utf8_lossy(&message[..message.len().min(message_bytes)]);
         errors.push((row, cut(message.into_owned(), message_bytes)));
     }
     Ok(errors)

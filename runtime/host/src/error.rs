@@ -76,6 +76,11 @@ pub enum LoadError {
     /// It cannot be compiled.
     #[error("the module cannot be compiled: {0}")]
     Compile(String),
+    /// It was not compiled in time, which says nothing about the next try.
+    #[error(
+        "the module was not compiled within {0:?}: the machine is overloaded, or its functions are too large"
+    )]
+    CompileDeadline(Duration),
     /// The host's own trouble, not the module's.
     #[error("the host could not load the module: {0}")]
     Host(String),
@@ -137,6 +142,17 @@ pub enum CallError {
         function: String,
         /// the deadline
         deadline: Duration,
+    },
+    /// The replies to all rows together would take too much of the host's
+    /// memory. It says nothing about any row: fewer at a time may be fine.
+    #[error(
+        "{function}: what it yields for the rows of one batch has more than {limit} bytes; hand over fewer rows at a time, or let it yield less"
+    )]
+    OutcomeTooLarge {
+        /// the transform or aggregate
+        function: String,
+        /// the limit
+        limit: usize,
     },
     /// The columns are not those of the signature: the caller's mistake.
     #[error("{function}: {reason}")]

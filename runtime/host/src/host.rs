@@ -1,18 +1,20 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
 use unskew_definition::{Manifest, ModuleDigest, WIT_VERSION};
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::cache::NativeCache;
+use crate::compile::Compiler;
 use crate::config::{HostConfig, NanPolicy};
 use crate::engine::TickingEngine;
 use crate::error::{HostError, LoadError};
 use crate::inspect::{EVALUATE_INTERFACE, check_contract, check_size};
 use crate::instance::{Export, ExportIndices, GuestState, Instance, Setting};
 use crate::limits::Limits;
+use crate::log::Journal;
 use crate::metrics::CallMetrics;
 use crate::module::{CompiledModule, Inner};
 use crate::pool::Pools;
@@ -25,10 +27,12 @@ struct Shared {
     config: HostConfig,
     limits: Arc<Limits>,
     cache: Option<NativeCache>,
+    compiler: Compiler,
     boundary: OnceLock<Arc<TickingEngine>>,
     strict: OnceLock<Arc<TickingEngine>>,
     pools: Arc<Pools>,
-    loaded: Mutex<HashMap<ModuleDigest, CompiledModule>>,
+    /// Modules that somebody still holds: a host forgets those that nobody does.
+    loaded: Mutex<HashMap<ModuleDigest, Weak<Inner>>>,
 }
 
 impl Host {
@@ -38,9 +42,10 @@ impl Host {
         let host = Self(Arc::new(Shared {
             limits: Arc::new(config.limits.clone()),
             cache,
+            compiler: Compiler::new(&config.limits),
             boundary: OnceLock::new(),
             strict: OnceLock::new(),
-            pools: Arc::default(),
+            pools: Arc::new(Pools::new(&config.limits)),
             loaded: Mutex::default(),
             config,
         }));
@@ -50,32 +55,33 @@ impl Host {
 
     /// Takes a component as a module: checks it, compiles it or takes its
     /// native code from the cache, and asks it for its manifest, which is all
-    /// of it that runs. The same bytes again give the same module at once.
+    /// of it that runs. The same bytes again give the same module at once,
+    /// as long as somebody holds it.
     pub fn load(&self, component: &[u8]) -> Result<CompiledModule, LoadError> {
         let shared = &*self.0;
         let recorded = check_size(component, &shared.limits)?;
         let nan = shared.config.nan.or(recorded).unwrap_or_default();
         let digest = ModuleDigest::from_bytes(Sha256::digest(component).into());
         let loaded = || shared.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(module) = loaded().get(&digest) {
-            return Ok(module.clone());
+        if let Some(module) = loaded().get(&digest).and_then(Weak::upgrade) {
+            return Ok(CompiledModule(module));
         }
         let engine = self.engine(nan).map_err(|e| LoadError::Host(e.to_string()))?;
         let compiled = self.compile(&engine, digest, nan, component)?;
         let imports = check_contract(&engine.engine, &compiled)?;
         let (pre, indices) = link(&engine, &compiled)?;
-        let manifest = self.ask_for_manifest(&pre, &indices)?;
+        let (manifest, manifest_json) = self.ask_for_manifest(&pre, &indices)?;
         let memory_limit = match manifest.language.as_str() {
             "python" => shared.limits.python_memory_bytes,
             _ => shared.limits.memory_bytes,
         };
         let functions = manifest.transforms.len() + 4 * manifest.aggregates.len();
-        let module = CompiledModule(Arc::new(Inner {
+        let module = Arc::new(Inner {
             digest,
             imports,
             component_bytes: component.len(),
             limits: Arc::clone(&shared.limits),
-            name: manifest.name.as_str().into(),
+            journal: Arc::new(Journal::new(manifest.name.as_str())),
             memory_limit,
             isolation: shared.config.isolation,
             nan,
@@ -86,9 +92,17 @@ impl Host {
             metrics: Mutex::new(CallMetrics::default()),
             fuel_per_row: std::iter::repeat_with(AtomicU64::default).take(functions).collect(),
             manifest,
+            manifest_json: manifest_json.into(),
             _engine: engine,
-        }));
-        Ok(loaded().entry(digest).or_insert(module).clone())
+        });
+        let mut loaded = loaded();
+        // Another thread may have been faster.
+        if let Some(module) = loaded.get(&digest).and_then(Weak::upgrade) {
+            return Ok(CompiledModule(module));
+        }
+        loaded.retain(|_, module| module.strong_count() > 0);
+        loaded.insert(digest, Arc::downgrade(&module));
+        Ok(CompiledModule(module))
     }
 
     fn engine(&self, nan: NanPolicy) -> Result<Arc<TickingEngine>, HostError> {
@@ -114,8 +128,7 @@ impl Host {
         if let Some(cached) = cache.and_then(|cache| cache.load(&engine.engine, digest, nan)) {
             return Ok(cached);
         }
-        let compiled = Component::from_binary(&engine.engine, component)
-            .map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+        let compiled = self.0.compiler.compile(&engine.engine, component, &self.0.limits)?;
         if let Some(cache) = cache {
             cache.keep(&engine.engine, digest, nan, &compiled);
         }
@@ -126,12 +139,12 @@ impl Host {
         &self,
         pre: &InstancePre<GuestState>,
         indices: &ExportIndices,
-    ) -> Result<Manifest, LoadError> {
+    ) -> Result<(Manifest, String), LoadError> {
         let limits = &self.0.limits;
-        let name: Arc<str> = "(its manifest)".into();
+        let journal = Arc::new(Journal::new("(its manifest)"));
         // The language is not known yet, so the larger limit holds.
         let memory_limit = limits.memory_bytes.max(limits.python_memory_bytes);
-        let setting = Setting { limits, name: &name, memory_limit };
+        let setting = Setting { limits, journal: &journal, memory_limit };
         let mut instance = self
             .0
             .pools
@@ -143,7 +156,7 @@ impl Host {
         let json = instance.manifest(limits.manifest.bytes.saturating_add(1));
         self.0.pools.discard(instance);
         let json = json.map_err(|failed| LoadError::ManifestCall(failed.fault))?;
-        Ok(Manifest::from_json_within(json.as_bytes(), &limits.manifest)?)
+        Ok((Manifest::from_json_within(json.as_bytes(), &limits.manifest)?, json))
     }
 }
 

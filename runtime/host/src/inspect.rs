@@ -7,9 +7,10 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use crate::config::{NAN_SECTION, NanPolicy};
+use crate::definitions::Definitions;
 use crate::error::LoadError;
 use crate::limits::Limits;
-use crate::log::LOG_INTERFACE;
+use crate::log::{LOG_FUNCTION, LOG_INTERFACE};
 
 /// The interface that a module exports, without its version.
 pub(crate) const EVALUATE_INTERFACE: &str = "unskew:module/evaluate";
@@ -25,9 +26,17 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<Option<NanPoli
     }
     let mut depth = 0;
     let mut functions = 0u64;
+    let mut types = 0u64;
+    let mut declarations = 0;
+    let mut definitions = Definitions::default();
     let mut nan = None;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|e| LoadError::NotAComponent(e.to_string()))?;
+        definitions.take(&payload, bytes, limits)?;
+        declarations += declaration_bytes(&payload);
+        if declarations > limits.declaration_bytes {
+            return exceeded("bytes of declarations", declarations, limits.declaration_bytes);
+        }
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                 return Err(LoadError::CoreModule);
@@ -39,6 +48,16 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<Option<NanPoli
                 }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::TypeSection(section) => {
+                types += u64::from(section.count());
+                if types > u64::from(limits.types) {
+                    return exceeded(
+                        "types in core modules",
+                        types as usize,
+                        limits.types as usize,
+                    );
+                }
+            }
             Payload::CodeSectionStart { count, .. } => {
                 functions += u64::from(count);
                 if functions > u64::from(limits.functions) {
@@ -67,6 +86,21 @@ pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<Option<NanPoli
     Ok(nan)
 }
 
+/// Bytes of a core module's sections, all but code, data and custom ones.
+fn declaration_bytes(payload: &Payload<'_>) -> usize {
+    match payload {
+        Payload::TypeSection(section) => section.range().len(),
+        Payload::ImportSection(section) => section.range().len(),
+        Payload::FunctionSection(section) => section.range().len(),
+        Payload::TableSection(section) => section.range().len(),
+        Payload::MemorySection(section) => section.range().len(),
+        Payload::GlobalSection(section) => section.range().len(),
+        Payload::ExportSection(section) => section.range().len(),
+        Payload::ElementSection(section) => section.range().len(),
+        _ => 0,
+    }
+}
+
 /// What a component imports, once it is clear that the sandbox grants it and
 /// that it was made for this version of the contract.
 pub(crate) fn check_contract(
@@ -85,15 +119,23 @@ pub(crate) fn check_contract(
             return Err(LoadError::WitVersion { found: version.chars().take(32).collect() });
         }
     }
-    let forbidden: Vec<String> = types
-        .imports(engine)
-        .filter(|(name, import)| {
-            let granted = name.strip_prefix(LOG_INTERFACE).is_some_and(|v| v.starts_with('@'));
-            !(granted && matches!(import.ty, ComponentItem::ComponentInstance(_)))
-        })
-        .map(|(name, _)| name.chars().take(128).collect())
-        .take(16)
-        .collect();
+    let mut forbidden: Vec<String> = Vec::new();
+    for (name, import) in types.imports(engine) {
+        let is_log = name.strip_prefix(LOG_INTERFACE).is_some_and(|v| v.starts_with('@'));
+        match import.ty {
+            ComponentItem::ComponentInstance(log) if is_log => {
+                let functions = log.exports(engine).filter(|(name, item)| {
+                    *name != LOG_FUNCTION && !matches!(item.ty, ComponentItem::Type(_))
+                });
+                forbidden.extend(functions.map(|(function, _)| format!("{function} of {name}")));
+            }
+            _ => forbidden.push(name.to_owned()),
+        }
+    }
+    forbidden.truncate(16);
+    for name in &mut forbidden {
+        *name = name.chars().take(128).collect();
+    }
     if forbidden.is_empty() { Ok(imports) } else { Err(LoadError::ForbiddenImport(forbidden)) }
 }
 

@@ -8,7 +8,7 @@ use crate::encode::Request;
 use crate::engine::EPOCH;
 use crate::error::Fault;
 use crate::limits::Limits;
-use crate::log::CallLog;
+use crate::log::{CallLog, Journal};
 
 /// The exports that take a batch, in the order of `wit/unskew.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Export {
 pub(crate) struct GuestState {
     pub(crate) log: CallLog,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) name: Arc<str>,
+    pub(crate) journal: Arc<Journal>,
     /// Computed once: a call of one row would feel the division.
     deadline_ticks: u64,
     memory_limit: usize,
@@ -116,7 +116,7 @@ pub(crate) struct FailedCall {
 
 pub(crate) struct Setting<'a> {
     pub(crate) limits: &'a Arc<Limits>,
-    pub(crate) name: &'a Arc<str>,
+    pub(crate) journal: &'a Arc<Journal>,
     pub(crate) memory_limit: usize,
 }
 
@@ -128,13 +128,13 @@ impl Instance {
         indices: &ExportIndices,
         setting: &Setting<'_>,
     ) -> Result<Self, (wasmtime::Error, FailedCall)> {
-        let Setting { limits, name, memory_limit } = *setting;
+        let Setting { limits, journal, memory_limit } = *setting;
         let mut store = Store::new(
             pre.engine(),
             GuestState {
                 log: CallLog::default(),
                 limits: Arc::clone(limits),
-                name: Arc::clone(name),
+                journal: Arc::clone(journal),
                 deadline_ticks: deadline_ticks(limits),
                 memory_limit,
                 memory: 0,
@@ -209,6 +209,11 @@ impl Instance {
     pub(crate) fn is_spent(&self) -> bool {
         let GuestState { limits, memory, memory_limit, .. } = self.store.data();
         self.calls >= limits.calls_per_instance || *memory > memory_limit / 4 * 3
+    }
+
+    /// Bytes of its linear memories.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory
     }
 
     pub(crate) fn has_been_called(&self) -> bool {

@@ -1,3 +1,6 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
 
@@ -7,6 +10,8 @@ use crate::limits::Limits;
 
 /// The one import that the sandbox grants, without its version.
 pub(crate) const LOG_INTERFACE: &str = "unskew:module/log";
+/// The one function of it.
+pub(crate) const LOG_FUNCTION: &str = "write";
 
 /// Fuel that one message takes beside its bytes, so that a module which does
 /// nothing but log runs out of fuel as any other.
@@ -29,6 +34,47 @@ enum Level {
     Fatal,
 }
 
+/// Where a module's messages go, whichever of its instances they come from.
+pub(crate) struct Journal {
+    module: String,
+    minute: Mutex<Minute>,
+}
+
+/// What was logged in the minute that began at `start`.
+struct Minute {
+    start: Instant,
+    bytes: usize,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// What a message takes in the log beside its text.
+const BYTES_PER_MESSAGE: usize = 64;
+
+impl Journal {
+    pub(crate) fn new(module: &str) -> Self {
+        let minute = Mutex::new(Minute { start: Instant::now(), bytes: 0 });
+        Self { module: module.to_owned(), minute }
+    }
+
+    /// Whether a message may still be written in this minute.
+    fn has_room(&self, text_bytes: usize, limit: usize) -> bool {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        if minute.start.elapsed() >= MINUTE {
+            *minute = Minute { start: Instant::now(), bytes: 0 };
+        }
+        let before = minute.bytes;
+        minute.bytes = before.saturating_add(text_bytes + BYTES_PER_MESSAGE);
+        if before <= limit && minute.bytes > limit {
+            tracing::warn!(
+                target: "unskew::module",
+                module = self.module,
+                "further messages of this minute are dropped"
+            );
+        }
+        minute.bytes <= limit
+    }
+}
+
 /// What one call has logged so far.
 #[derive(Default)]
 pub(crate) struct CallLog {
@@ -39,13 +85,25 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    fn take(&mut self, level: Level, row: Option<u32>, text: String, limits: &Limits, of: &str) {
+    fn take(
+        &mut self,
+        level: Level,
+        row: Option<u32>,
+        text: String,
+        limits: &Limits,
+        journal: &Journal,
+    ) {
         if level == Level::Fatal {
             self.fatal = Some((row, cut(text, limits.message_bytes)));
             return;
         }
-        if self.messages == limits.log_messages {
-            tracing::warn!(target: "unskew::module", module = of, "further messages of this call are dropped");
+        if self.messages == limits.log_messages && journal.has_room(0, limits.log_bytes_per_minute)
+        {
+            tracing::warn!(
+                target: "unskew::module",
+                module = journal.module,
+                "further messages of this call are dropped"
+            );
         }
         self.messages = self.messages.saturating_add(1);
         let room = limits.log_bytes.saturating_sub(self.bytes);
@@ -54,6 +112,10 @@ impl CallLog {
         }
         let text = cut(text, room);
         self.bytes += text.len();
+        if !journal.has_room(text.len(), limits.log_bytes_per_minute) {
+            return;
+        }
+        let of = journal.module.as_str();
         let row = row.map(i64::from);
         match level {
             Level::Debug => {
@@ -83,7 +145,7 @@ pub(crate) fn cut(mut text: String, bytes: usize) -> String {
 
 pub(crate) fn add_to(linker: &mut Linker<GuestState>, version: &str) -> wasmtime::Result<()> {
     linker.instance(&format!("{LOG_INTERFACE}@{version}"))?.func_wrap(
-        "write",
+        LOG_FUNCTION,
         |mut store: StoreContextMut<'_, GuestState>,
          (level, row, message): (Level, Option<u32>, TextStart)| {
             let cost = FUEL_PER_MESSAGE + message.whole_bytes as u64;
@@ -93,8 +155,8 @@ pub(crate) fn add_to(linker: &mut Linker<GuestState>, version: &str) -> wasmtime
                 return Err(wasmtime::Trap::OutOfFuel.into());
             }
             store.set_fuel(left - cost)?;
-            let GuestState { log, limits, name, .. } = store.data_mut();
-            log.take(level, row, message.text, limits, name);
+            let GuestState { log, limits, journal, .. } = store.data_mut();
+            log.take(level, row, message.text, limits, journal);
             Ok(())
         },
     )
@@ -115,11 +177,22 @@ mod tests {
     fn a_fatal_message_is_kept_though_the_log_is_full() {
         let limits = Limits { log_messages: 1, ..Limits::default() };
         let mut log = CallLog::default();
+        let journal = Journal::new("m");
         for _ in 0..5 {
-            log.take(Level::Info, None, "x".repeat(10), &limits, "m");
+            log.take(Level::Info, None, "x".repeat(10), &limits, &journal);
         }
         assert_eq!(log.bytes, 10);
-        log.take(Level::Fatal, Some(3), "the reason".to_owned(), &limits, "m");
+        log.take(Level::Fatal, Some(3), "the reason".to_owned(), &limits, &journal);
         assert_eq!(log.fatal, Some((Some(3), "the reason".to_owned())));
+    }
+
+    #[test]
+    fn a_module_has_so_much_to_say_in_a_minute() {
+        let journal = Journal::new("m");
+        assert!((0..3).all(|_| journal.has_room(36, 300)));
+        assert!(!journal.has_room(36, 300), "a fourth hundred");
+        assert!(!journal.has_room(0, 300));
+        journal.minute.lock().unwrap().bytes = 0;
+        assert!(journal.has_room(36, 300));
     }
 }

@@ -12,6 +12,7 @@ use crate::encode::{Groups, Request};
 use crate::engine::TickingEngine;
 use crate::instance::{Export, ExportIndices, FailedCall, GuestState, Instance, Setting};
 use crate::limits::Limits;
+use crate::log::Journal;
 use crate::metrics::CallMetrics;
 use crate::pool::{IdleInstances, Pools};
 
@@ -23,10 +24,11 @@ pub struct CompiledModule(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) digest: ModuleDigest,
     pub(crate) manifest: Manifest,
+    pub(crate) manifest_json: Box<str>,
     pub(crate) imports: Vec<String>,
     pub(crate) component_bytes: usize,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) name: Arc<str>,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) memory_limit: usize,
     pub(crate) isolation: Isolation,
     pub(crate) nan: NanPolicy,
@@ -119,6 +121,11 @@ impl CompiledModule {
         &self.0.manifest
     }
 
+    /// The same as it was said: JSON, with the places that its SDK recorded.
+    pub fn manifest_json(&self) -> &str {
+        &self.0.manifest_json
+    }
+
     /// What it imports: the log interface, or nothing.
     pub fn imports(&self) -> &[String] {
         &self.0.imports
@@ -143,7 +150,7 @@ impl CompiledModule {
 impl std::fmt::Debug for CompiledModule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CompiledModule")
-            .field("name", &self.0.name)
+            .field("name", &self.0.manifest.name)
             .field("digest", &self.0.digest)
             .finish_non_exhaustive()
     }
@@ -185,8 +192,11 @@ impl Inner {
         inputs: &[unskew_definition::Field],
         columns: &[ArrayRef],
     ) -> Result<Instance, FailedCall> {
-        let setting =
-            Setting { limits: &self.limits, name: &self.name, memory_limit: self.memory_limit };
+        let setting = Setting {
+            limits: &self.limits,
+            journal: &self.journal,
+            memory_limit: self.memory_limit,
+        };
         let mut instance = self.pools.make_room_for(self.limits.deadline, || {
             Instance::new(&self.pre, &self.indices, &setting)
         })?;
@@ -208,7 +218,7 @@ impl Inner {
         if isolation == Isolation::Fresh || instance.is_spent() {
             self.pools.discard(instance);
         } else {
-            self.idle.put(instance);
+            self.pools.keep(&self.idle, instance);
         }
     }
 

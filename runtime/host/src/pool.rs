@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -5,16 +6,21 @@ use wasmtime::PoolConcurrencyLimitError;
 
 use crate::error::Fault;
 use crate::instance::{FailedCall, Instance};
+use crate::limits::Limits;
 
 /// Instances of one module that wait for their next call.
-#[derive(Default)]
-pub(crate) struct IdleInstances(Mutex<Vec<Instance>>);
+pub(crate) struct IdleInstances {
+    instances: Mutex<Vec<Instance>>,
+    /// Bytes of memory of all idle instances of the host.
+    idle_bytes: Arc<AtomicUsize>,
+}
 
 /// All pools of one host: where room is taken from when the engine has none.
-#[derive(Default)]
 pub(crate) struct Pools {
     pools: Mutex<Vec<Weak<IdleInstances>>>,
     freed: Condvar,
+    idle_bytes: Arc<AtomicUsize>,
+    idle_bytes_limit: usize,
 }
 
 /// How long to wait for a freed instance before looking again for idle ones.
@@ -27,17 +33,45 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl IdleInstances {
     pub(crate) fn take(&self) -> Option<Instance> {
-        lock(&self.0).pop()
+        let instance = lock(&self.instances).pop()?;
+        self.idle_bytes.fetch_sub(instance.memory_bytes(), Ordering::Relaxed);
+        Some(instance)
     }
 
-    pub(crate) fn put(&self, instance: Instance) {
-        lock(&self.0).push(instance);
+    fn put(&self, instance: Instance) {
+        self.idle_bytes.fetch_add(instance.memory_bytes(), Ordering::Relaxed);
+        lock(&self.instances).push(instance);
+    }
+}
+
+impl Drop for IdleInstances {
+    fn drop(&mut self) {
+        while self.take().is_some() {}
     }
 }
 
 impl Pools {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            pools: Mutex::default(),
+            freed: Condvar::new(),
+            idle_bytes: Arc::default(),
+            idle_bytes_limit: limits.idle_bytes,
+        }
+    }
+
+    /// Lets an instance wait for its next call, unless all that wait have too
+    /// much memory together: then some have to go.
+    pub(crate) fn keep(&self, pool: &IdleInstances, instance: Instance) {
+        pool.put(instance);
+        while self.idle_bytes.load(Ordering::Relaxed) > self.idle_bytes_limit && self.evict() {}
+    }
+
     pub(crate) fn add(&self) -> Arc<IdleInstances> {
-        let idle = Arc::new(IdleInstances::default());
+        let idle = Arc::new(IdleInstances {
+            instances: Mutex::default(),
+            idle_bytes: Arc::clone(&self.idle_bytes),
+        });
         let mut pools = lock(&self.pools);
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(Arc::downgrade(&idle));

@@ -18,6 +18,7 @@ use crate::decode::{Failing, Reply, decode};
 use crate::encode::{Groups, Request, WriteClock};
 use crate::error::{CallError, Fault};
 use crate::instance::{Answer, Export, FailedCall};
+use crate::log::cut;
 use crate::metrics::CallMetrics;
 use crate::module::{Inner, RowError, RowStatus};
 
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) parts: Vec<Part>,
     pub(crate) errors: Vec<RowError>,
     pub(crate) metrics: CallMetrics,
+    /// Bytes of the replies and of the messages that are kept.
+    pub(crate) bytes: usize,
 }
 
 /// One reply.
@@ -64,6 +67,7 @@ enum Attempt {
     Done {
         reply: Reply,
         groups: Vec<u32>,
+        bytes: usize,
     },
     /// The call worked, but took more fuel than a reply may that is to count.
     Costly,
@@ -96,6 +100,11 @@ impl Evaluation<'_> {
         // and takes one away, and ranges only get shorter.
         let mut todo = Vec::with_capacity(8);
         todo.push(0..self.arguments.rows);
+        // Rows before this one were said to be well. A module that says so and
+        // then fails on them is not asked again: with its lies it could make
+        // the host hand over every row as often as there are rows.
+        let mut said_well = 0;
+        let mut is_believed = true;
         while let Some(range) = todo.pop() {
             if range.is_empty() {
                 continue;
@@ -115,7 +124,9 @@ impl Evaluation<'_> {
                 attempt = self.attempt(&range, true, groups, metrics);
             }
             match attempt {
-                Attempt::Done { reply, groups } => {
+                Attempt::Done { reply, groups, bytes } => {
+                    parts.bytes = parts.bytes.saturating_add(bytes);
+                    self.contain(parts.bytes)?;
                     if careful {
                         step = (step * 2).min(most);
                     }
@@ -129,14 +140,19 @@ impl Evaluation<'_> {
                     parts.parts.push(Part { rows: range, columns: reply.columns, groups });
                 }
                 Attempt::Failed { fault, .. } if single => {
-                    parts.errors.push(self.verdict(range.start, fault)?);
+                    let error = self.verdict(range.start, fault)?;
+                    parts.bytes = parts.bytes.saturating_add(error.message.len());
+                    self.contain(parts.bytes)?;
+                    parts.errors.push(error);
                 }
                 Attempt::Failed { fault, row, .. } => {
                     self.host_trouble(&fault)?;
                     let before = todo.len();
-                    match row.map(|row| row as usize).filter(|&row| row < length) {
+                    is_believed &= range.end > said_well;
+                    match row.map(|row| row as usize).filter(|&row| row < length && is_believed) {
                         Some(row) => {
                             let row = range.start + row;
+                            said_well = row;
                             todo.extend([row + 1..range.end, row..row + 1, range.start..row]);
                             step = (2 * (row - range.start)).clamp(1, most);
                         }
@@ -242,12 +258,14 @@ impl Evaluation<'_> {
             Some(of_states) => (of_states.len(), Failing::OfBatch(range.len())),
             None => (range.len(), Failing::Rows),
         };
+        let reply_bytes = bytes.len();
         let reply = decode(bytes, self.outputs, rows, failing, module.limits.message_bytes);
         metrics.read += returned.elapsed();
         match reply {
             Ok(reply) => {
                 module.release(instance, self.shape.isolation);
-                Attempt::Done { reply, groups: of_states.unwrap_or_default() }
+                let groups = of_states.unwrap_or_default();
+                Attempt::Done { reply, groups, bytes: reply_bytes }
             }
             Err(reason) => {
                 module.pools.discard(instance);
@@ -287,7 +305,8 @@ impl Evaluation<'_> {
             Fault::InvalidReply(_) => RowStatus::InvalidReply,
             Fault::Trapped(_) | Fault::Deadline(_) | Fault::Host(_) => RowStatus::Trapped,
         };
-        Ok(RowError { row, status, message: fault.to_string() })
+        let message = cut(fault.to_string(), self.module.limits.message_bytes);
+        Ok(RowError { row, status, message })
     }
 
     /// Faults that never decide a value end the evaluation.
@@ -301,6 +320,10 @@ impl Evaluation<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn contain(&self, bytes: usize) -> Result<(), CallError> {
+        contain(self.module, self.export, self.index, bytes)
     }
 
     /// Gives up when too many of the rows before `decided` have failed. Rows
@@ -320,6 +343,20 @@ impl Evaluation<'_> {
     pub(crate) fn function(&self) -> String {
         function_name(self.module, self.export, self.index)
     }
+}
+
+/// Gives up when what is kept of the replies grows too large for the host.
+pub(crate) fn contain(
+    module: &Inner,
+    export: Export,
+    index: usize,
+    bytes: usize,
+) -> Result<(), CallError> {
+    let limit = module.limits.outcome_bytes;
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(CallError::OutcomeTooLarge { function: function_name(module, export, index), limit })
 }
 
 /// How messages name a function: `transform rate`, `aggregate mean (merge)`.

@@ -70,7 +70,7 @@ impl CompiledModule {
 /// The outcome of an evaluation in which rows go in and rows come out.
 pub(crate) fn outcome(
     evaluation: &Evaluation<'_>,
-    Parts { parts, errors, metrics }: Parts,
+    Parts { parts, errors, metrics, bytes: _ }: Parts,
     rows: usize,
 ) -> Result<Outcome, CallError> {
     let arguments = evaluation.arguments;

@@ -112,7 +112,12 @@ def aggregate(cls: Any = None, /, *, name: str | None = None, output: str | None
     local_names = caller_locals(1)
 
     def register(cls: C) -> C:
-        registry.aggregates.append(_definition(cls, name, output, local_names))
+        try:
+            made = _definition(cls, name, output, local_names)
+        except DefinitionError as error:
+            registry.refuse(cls, error)
+        else:
+            registry.aggregates.append(made)
         return cls
 
     return register if cls is None else register(cls)
@@ -121,7 +126,7 @@ def aggregate(cls: Any = None, /, *, name: str | None = None, output: str | None
 def _definition(
     cls: Any, name: str | None, output: str | None, local_names: dict[str, Any]
 ) -> Aggregate:
-    shown_name = name or _snake_case(getattr(cls, "__name__", type(cls).__name__))
+    shown_name = name or snake_case(getattr(cls, "__name__", type(cls).__name__))
     if not isinstance(cls, type):
         raise DefinitionError(
             f"aggregate {shown_name}: {type(cls).__name__} is no class; decorate a class "
@@ -161,7 +166,7 @@ def _definition(
     )
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """`WeightedMean` as `weighted_mean`: columns are named like functions."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 

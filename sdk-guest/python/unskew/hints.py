@@ -35,9 +35,14 @@ class Unsupported(Exception):
     """A hint that has no column type; the text says why."""
 
 
+def is_name(name: str) -> bool:
+    """Whether the manifest would take a name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str, what: str) -> None:
     """Refuses a name that the manifest would not take."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise DefinitionError(
             f"{what}: the name {name!r} is not allowed: use at most 128 ASCII letters, digits "
             "and underscores, beginning with a letter or underscore"

@@ -65,13 +65,28 @@ def transform(
     """
     local_names = caller_locals(1)
 
-    def register(function: F) -> F:
-        registry.transforms.append(
-            _definition(function, name, output, outputs, batch, local_names)
-        )
+    def decorate(function: F) -> F:
+        register(function, name, output, outputs, batch, local_names)
         return function
 
-    return register if function is None else register(function)
+    return decorate if function is None else decorate(function)
+
+
+def register(
+    function: Any,
+    name: str | None,
+    output: str | None,
+    outputs: Any,
+    batch: bool,
+    local_names: dict[str, Any],
+) -> None:
+    """Offers a function as a transform, as `@transform` does."""
+    try:
+        made = _definition(function, name, output, outputs, batch, local_names)
+    except DefinitionError as error:
+        registry.refuse(function, error)
+    else:
+        registry.transforms.append(made)
 
 
 def _definition(

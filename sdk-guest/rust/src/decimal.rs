@@ -44,13 +44,18 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
 
     /// The sum; `None` if it has more than `P` digits.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
-        // Both are below 10^38, so the sum fits an i128.
-        Self::new(self.units + other.units)
+        match self.units.checked_add(other.units) {
+            Some(units) => Self::new(units),
+            None => None,
+        }
     }
 
     /// The difference; `None` if it has more than `P` digits.
     pub const fn checked_sub(self, other: Self) -> Option<Self> {
-        Self::new(self.units - other.units)
+        match self.units.checked_sub(other.units) {
+            Some(units) => Self::new(units),
+            None => None,
+        }
     }
 
     /// The product with a whole number; `None` if it has more than `P` digits.

@@ -138,6 +138,10 @@
 //! and [`PinnedSet`], which hash with [`pinned_hash`] and are quicker where
 //! there are many keys.
 //!
+//! # Definitions
+//! What is served of them, for whom and over which windows is defined beside
+//! them: see [`definition`].
+//!
 //! `update`, `merge` and `subtract` may return a `Result<(), E>`, and `finish`
 //! one of its value. A row whose `update` fails counts for nothing.
 
@@ -147,6 +151,7 @@ mod calendar;
 mod cell;
 mod column;
 mod decimal;
+pub mod definition;
 mod embedding;
 mod guest;
 mod list;

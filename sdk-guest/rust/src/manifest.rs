@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::aggregate::Aggregate;
 use crate::cell::Argument;
 use crate::column::BatchArgument;
+use crate::definition::Definitions;
 use crate::output::Outputs;
 use crate::transform::Transform;
 
@@ -16,7 +17,7 @@ pub struct Manifest {
 impl Manifest {
     /// Begins the manifest of a module.
     pub fn new(name: &str, description: &str) -> Self {
-        let mut json = String::from(r#"{"manifest_version":"1.0","name":"#);
+        let mut json = String::from(r#"{"manifest_version":"1.1","name":"#);
         write_text(name, &mut json);
         write_description(description, &mut json);
         json.push_str(concat!(
@@ -46,9 +47,11 @@ impl Manifest {
         let _ = write!(self.json, r#","subtract":{}}}"#, A::SUBTRACTS);
     }
 
-    /// The whole text.
-    pub fn finish(mut self) -> String {
-        self.json.push_str("]}");
+    /// The whole text, with what the module defines.
+    pub fn finish(mut self, definitions: &Definitions) -> String {
+        self.json.push(']');
+        definitions.write_sections(&mut self.json);
+        self.json.push('}');
         self.json
     }
 
@@ -122,7 +125,7 @@ fn write_field(name: &str, written_type: &str, nullable: bool, json: &mut String
 }
 
 /// A text as a JSON string.
-fn write_text(text: &str, json: &mut String) {
+pub(crate) fn write_text(text: &str, json: &mut String) {
     json.push('"');
     for c in text.chars() {
         match c {

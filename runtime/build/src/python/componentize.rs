@@ -18,7 +18,7 @@ use crate::BuildOptions;
 use crate::error::BuildError;
 
 /// The version that the SDK is made for: it decides which CPython a module has.
-const VERSION: &str = "0.25.1";
+pub(super) const VERSION: &str = "0.25.1";
 /// Names another componentize-py than that of the cache.
 const VARIABLE: &str = "UNSKEW_COMPONENTIZE_PY";
 /// Importing the project runs its code, which may never end.
@@ -94,18 +94,7 @@ impl ComponentizePy {
         project: &PythonProject,
         stage: &Stage,
     ) -> Result<Vec<u8>, BuildError> {
-        let mut command = clean(&self.program);
-        command
-            .args(["--quiet", "--world", "module", "--wit-path"])
-            .arg(stage.wit())
-            .args(["componentize", "--stub-wasi", ENTRY, "--python-path"])
-            .arg(stage.app())
-            .arg("--output")
-            .arg(stage.output())
-            .env("VIRTUAL_ENV", stage.empty_venv())
-            // Where it unpacks the standard library.
-            .env("TMPDIR", env::temp_dir());
-        let finished = run_within(&mut command, TIME_LIMIT)?;
+        let finished = self.componentize(stage)?;
         if let Some(error) = read_report(stage, project) {
             return Err(error);
         }
@@ -123,6 +112,31 @@ impl ComponentizePy {
             }),
             Finished { said, .. } => Err(explain(&said, project)),
         }
+    }
+
+    /// Makes a component of a stage that holds none of a user's code.
+    pub(super) fn run_own(&self, stage: &Stage) -> Result<Vec<u8>, BuildError> {
+        let finished = self.componentize(stage)?;
+        if !finished.success {
+            return Err(failed(&finished.said));
+        }
+        let output = stage.output();
+        fs::read(&output).map_err(BuildError::io("read", &output))
+    }
+
+    fn componentize(&self, stage: &Stage) -> Result<Finished, BuildError> {
+        let mut command = clean(&self.program);
+        command
+            .args(["--quiet", "--world", "module", "--wit-path"])
+            .arg(stage.wit())
+            .args(["componentize", "--stub-wasi", ENTRY, "--python-path"])
+            .arg(stage.app())
+            .arg("--output")
+            .arg(stage.output())
+            .env("VIRTUAL_ENV", stage.empty_venv())
+            // Where it unpacks the standard library.
+            .env("TMPDIR", env::temp_dir());
+        run_within(&mut command, TIME_LIMIT)
     }
 }
 
@@ -199,10 +213,12 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
     }
 }
 
-/// What the SDK wrote when the project could not be imported.
+/// What the SDK says when a project could not be imported.
 #[derive(Deserialize)]
-struct Report {
+pub(super) struct Report {
+    #[serde(default)]
     file: Option<String>,
+    #[serde(default)]
     line: Option<u32>,
     message: String,
     #[serde(default)]
@@ -215,25 +231,35 @@ struct Report {
 
 fn read_report(stage: &Stage, project: &PythonProject) -> Option<BuildError> {
     let text = fs::read_to_string(stage.report()).ok()?;
-    let Report { file, line, message, definition, code, trace } =
-        serde_json::from_str(&text).ok()?;
-    let mut output = match (file, line) {
-        // Such a message begins with file and line itself.
-        (Some(file), Some(line)) if !definition => format!("{file}:{line}: {message}"),
-        _ => message,
-    };
-    if !code.is_empty() && !definition {
-        output.push_str(&format!("\n    {}", code.trim()));
+    let report: Report = serde_json::from_str(&text).ok()?;
+    Some(BuildError::Import { dir: project.dir.clone(), output: report.to_text() })
+}
+
+impl Report {
+    /// As it is shown: file and line first, the way to it behind.
+    pub(super) fn to_text(&self) -> String {
+        let Self { file, line, message, definition, code, trace } = self;
+        if *definition {
+            // It begins with file and line itself, and says what to do.
+            return message.clone();
+        }
+        let mut output = match (file, line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: {message}"),
+            (Some(file), None) => format!("{file}: {message}"),
+            _ => message.clone(),
+        };
+        if !code.is_empty() {
+            output.push_str(&format!("\n    {}", code.trim()));
+        }
+        for frame in trace.iter().rev() {
+            output.push_str(&format!("\n  called from {frame}"));
+        }
+        output
     }
-    for frame in trace.iter().rev() {
-        output.push_str(&format!("\n  called from {frame}"));
-    }
-    Some(BuildError::Import { dir: project.dir.clone(), output })
 }
 
 /// A failure that the SDK could not report: of the interpreter or the linker.
 fn explain(said: &str, project: &PythonProject) -> BuildError {
-    const SHOWN_LINES: usize = 12;
     if said.contains("out of memory") || said.contains("MemoryError") {
         return BuildError::Import {
             dir: project.dir.clone(),
@@ -246,6 +272,12 @@ fn explain(said: &str, project: &PythonProject) -> BuildError {
             output: "importing it overflows the stack; look for a recursion without end".to_owned(),
         };
     }
+    failed(said)
+}
+
+/// A failure that is not the project's.
+fn failed(said: &str) -> BuildError {
+    const SHOWN_LINES: usize = 12;
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
     BuildError::Internal(format!("componentize-py {VERSION} failed:\n{last}"))

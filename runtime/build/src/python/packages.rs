@@ -16,6 +16,8 @@ use crate::error::BuildError;
 const PYTHON: &str = "3.14";
 /// Changes when what a cached folder holds does.
 const FORM: &[u8] = b"unskew packages 1\n";
+/// The part of the cache that holds them.
+const FOLDER: &str = "python-packages";
 
 /// The packages of a project, each in one version.
 #[derive(Debug)]
@@ -72,6 +74,11 @@ impl Lock {
         self.pinned.is_empty()
     }
 
+    /// The names of the packages.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.pinned.iter().map(|p| p.name.clone()).collect()
+    }
+
     fn text(&self) -> String {
         self.pinned.iter().map(|p| format!("{}\n", p.requirement)).collect()
     }
@@ -105,6 +112,20 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
+/// The folder in the cache that holds the packages of a lock, if it is there.
+pub(super) fn cached(lock: &Lock, options: &BuildOptions) -> Option<PathBuf> {
+    Some(folder_of(lock, options)).filter(|folder| folder.is_dir())
+}
+
+fn folder_of(lock: &Lock, options: &BuildOptions) -> PathBuf {
+    let mut hash = Sha256::new();
+    hash.update(FORM);
+    hash.update(PYTHON);
+    hash.update(lock.text());
+    let key: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    options.cache_dir.join(FOLDER).join(key)
+}
+
 /// The folder in the cache that holds the packages of a lock, filled by pip
 /// where it is not there yet.
 pub(super) fn vendored(
@@ -112,17 +133,12 @@ pub(super) fn vendored(
     tool: &ComponentizePy,
     options: &BuildOptions,
 ) -> Result<PathBuf, BuildError> {
-    let text = lock.text();
-    let mut hash = Sha256::new();
-    hash.update(FORM);
-    hash.update(PYTHON);
-    hash.update(&text);
-    let key: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let cache = options.cache_dir.join("python-packages");
-    let folder = cache.join(key);
+    let folder = folder_of(lock, options);
     if folder.is_dir() {
         return Ok(folder);
     }
+    let cache = options.cache_dir.join(FOLDER);
+    let text = lock.text();
     if options.offline {
         return Err(BuildError::Project {
             path: lock.path.clone(),

@@ -1,4 +1,4 @@
-//! The folder that componentize-py makes a component of.
+//! The folders that componentize-py makes components of.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,17 @@ use super::environment;
 use super::project::PythonProject;
 use crate::component::WIT;
 use crate::error::BuildError;
+use crate::language::Language;
+use crate::sdk;
 
 /// The module that componentize-py imports.
 pub(super) const ENTRY: &str = "unskew_entry";
 /// Where the interpreter finds [`Stage::app`].
 const MOUNT: &str = "/0";
 const REPORT: &str = "report.json";
+/// Written out, since it is part of what names a definer.
+pub(super) const DEFINER_ENTRY: &str = "import sys\n\nsys.path.insert(0, \"/0/sdk\")\n\n\
+     from unskew.definer import Evaluate, start  # noqa: E402, F401\n\nstart()\n";
 
 /// A temporary folder with all that the interpreter will see, and nothing else.
 pub(super) struct Stage {
@@ -29,14 +34,7 @@ impl Stage {
         sdk: &Path,
         packages: Option<&Path>,
     ) -> Result<Self, BuildError> {
-        let root = tempfile::Builder::new()
-            .prefix("unskew-python-")
-            .tempdir()
-            .map_err(BuildError::io("make a folder in", std::env::temp_dir()))?;
-        let stage = Self { root };
-        write(&stage.wit().join("unskew.wit"), WIT)?;
-        make(&stage.empty_venv().join("lib/python3/site-packages"))?;
-
+        let stage = Self::empty()?;
         let app = stage.app();
         copy_tree(&sdk.join("unskew"), &app.join("sdk/unskew"), &|_| true)?;
         make(&app.join("packages"))?;
@@ -47,15 +45,36 @@ impl Stage {
         }
         let code = app.join("project");
         make(&code)?;
-        copy_tree(&project.dir, &code, &|path| {
-            path.extension().is_some_and(|extension| extension == "py")
-        })?;
+        copy_tree(&project.dir, &code, &is_code)?;
         for file in &project.data {
             copy(&project.dir.join(file), &code.join(file))?;
         }
-        write(&app.join(environment::FILE_NAME), environment::library())?;
         write(&app.join("start.json"), start(project).to_string())?;
         write(&app.join(format!("{ENTRY}.py")), entry())?;
+        Ok(stage)
+    }
+
+    /// What the definer is made of: the SDK, and nothing of any user.
+    pub(super) fn of_definer() -> Result<Self, BuildError> {
+        let stage = Self::empty()?;
+        let app = stage.app();
+        for (name, content) in sdk::files(Language::Python) {
+            write(&app.join("sdk").join(name), content)?;
+        }
+        write(&app.join(format!("{ENTRY}.py")), DEFINER_ENTRY)?;
+        Ok(stage)
+    }
+
+    /// A stage with what every component needs.
+    fn empty() -> Result<Self, BuildError> {
+        let root = tempfile::Builder::new()
+            .prefix("unskew-python-")
+            .tempdir()
+            .map_err(BuildError::io("make a folder in", std::env::temp_dir()))?;
+        let stage = Self { root };
+        write(&stage.wit().join("unskew.wit"), WIT)?;
+        make(&stage.empty_venv().join("lib/python3/site-packages"))?;
+        write(&stage.app().join(environment::FILE_NAME), environment::library())?;
         Ok(stage)
     }
 
@@ -128,13 +147,29 @@ const MAX_DEPTH: usize = 64;
 
 /// Copies the wanted files of a folder, but none of what tools leave behind.
 fn copy_tree(from: &Path, to: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> Result<(), BuildError> {
-    copy_folder(from, to, is_wanted, 0)
+    wanted_files(from, is_wanted, &mut |path| {
+        copy(path, &to.join(path.strip_prefix(from).expect("it lies in the folder")))
+    })
 }
 
-fn copy_folder(
+/// Whether a file of a project is Python code.
+pub(super) fn is_code(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
+}
+
+/// Visits the wanted files of a folder, but none of what tools leave behind.
+pub(super) fn wanted_files(
     from: &Path,
-    to: &Path,
     is_wanted: &dyn Fn(&Path) -> bool,
+    visit: &mut dyn FnMut(&Path) -> Result<(), BuildError>,
+) -> Result<(), BuildError> {
+    visit_folder(from, is_wanted, visit, 0)
+}
+
+fn visit_folder(
+    from: &Path,
+    is_wanted: &dyn Fn(&Path) -> bool,
+    visit: &mut dyn FnMut(&Path) -> Result<(), BuildError>,
     depth: usize,
 ) -> Result<(), BuildError> {
     if depth > MAX_DEPTH {
@@ -151,10 +186,10 @@ fn copy_folder(
         }
         if path.is_dir() {
             if !path.join("pyvenv.cfg").is_file() {
-                copy_folder(&path, &to.join(name), is_wanted, depth + 1)?;
+                visit_folder(&path, is_wanted, visit, depth + 1)?;
             }
         } else if path.is_file() && is_wanted(&path) {
-            copy(&path, &to.join(name))?;
+            visit(&path)?;
         }
     }
     Ok(())

@@ -25,6 +25,8 @@ from ..failure import AmbientError, AmbientFileError
 
 _importing = True
 _project = ""
+# Whether there are files while the project is imported.
+_has_files = True
 
 
 def _caller_is_users() -> bool:
@@ -70,7 +72,7 @@ def _later(
     """The real function while the project is imported, and none after."""
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if _importing:
+        if _importing and (_has_files or kind is not AmbientFileError):
             return real(*args, **kwargs)
         shown = f"{what}({args[0]!r})" if args and isinstance(args[0], (str, bytes)) else what
         raise _refused(shown, instead, kind)
@@ -78,10 +80,11 @@ def _later(
     return guarded
 
 
-def close(project: str) -> None:
+def close(project: str, *, has_files: bool = True) -> None:
     """Takes it all away, before the project is imported."""
-    global _project
+    global _project, _has_files
     _project = project.rstrip("/") + "/"
+    _has_files = has_files
     _close_clocks()
     _close_randomness()
     _close_files()
@@ -94,7 +97,7 @@ def end_of_import() -> None:
     global _importing
     os.environ.clear()
     _importing = False
-    _close_what_was_imported()
+    close_what_was_imported()
 
 
 def _close_clocks() -> None:
@@ -138,7 +141,8 @@ def _replace_in_type(cls: type, name: str, value: object) -> None:
     # A type made in C takes no assignment, but the dict behind it can be had.
     (names,) = gc.get_referents(cls.__dict__)
     names[name] = value
-    sys._clear_internal_caches()
+    if hasattr(sys, "_clear_internal_caches"):  # from Python 3.13 on
+        sys._clear_internal_caches()
     sys._clear_type_cache()
 
 
@@ -228,7 +232,7 @@ def _close_identities() -> None:
     builtins.id, builtins.hash = identity, hashed
 
 
-def _close_what_was_imported() -> None:
+def close_what_was_imported() -> None:
     """Modules that copied one of these functions, or that only some projects import."""
     threading = sys.modules.get("threading")
     if threading is not None:

@@ -16,6 +16,9 @@ from ..registry import registry
 from . import ambient, imports
 from .output import NoInput, end_call, standard_error, standard_output, unfinished
 
+# Frames of a report: a recursion has a thousand.
+_MOST_FRAMES = 12
+
 _manifest = ""
 _transforms: list[Any] = []
 _folds: list[FoldEvaluation] = []
@@ -85,6 +88,7 @@ def start(
         files = {path: Path(project, path).read_bytes() for path in data}
         project_data.embed(files)
         ambient.close(project)
+        registry.collecting = True
         importlib.import_module(module)
         registry.check()
         imports.load_what_functions_import([project, dependencies])
@@ -94,7 +98,7 @@ def start(
         )
         _folds.extend(FoldEvaluation(aggregate) for aggregate in registry.aggregates)
     except BaseException as error:
-        Path(report).write_text(json.dumps(_report(error)), "utf-8")
+        Path(report).write_text(json.dumps(failure_report(error)), "utf-8")
         raise SystemExit("the project's code could not be imported") from None
     _open_for_calls()
 
@@ -116,7 +120,7 @@ def _open_for_calls() -> None:
     gc.freeze()
 
 
-def _report(error: BaseException) -> dict[str, Any]:
+def failure_report(error: BaseException) -> dict[str, Any]:
     """What the build shows: the error, and the way to it through the user's own code."""
     if isinstance(error, SyntaxError) and error.filename:
         return {
@@ -126,9 +130,12 @@ def _report(error: BaseException) -> dict[str, Any]:
             "code": (error.text or "").rstrip(),
             "trace": [],
         }
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)
-    ]
+    theirs = (
+        (frame, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if is_users(frame.f_code.co_filename)
+    )
+    frames = traceback.StackSummary.extract(theirs)
     last = frames[-1] if frames else None
     text = str(error)
     return {
@@ -138,5 +145,7 @@ def _report(error: BaseException) -> dict[str, Any]:
         "message": text if isinstance(error, DefinitionError) else f"{type(error).__name__}: {text}",
         "definition": isinstance(error, DefinitionError),
         "code": (last.line or "") if last else "",
-        "trace": [f"{shown_file(f.filename)}:{f.lineno} in {f.name}" for f in frames[:-1]],
+        "trace": [
+            f"{shown_file(f.filename)}:{f.lineno} in {f.name}" for f in frames[-_MOST_FRAMES:-1]
+        ],
     }

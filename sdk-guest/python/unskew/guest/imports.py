@@ -33,10 +33,7 @@ def load_what_functions_import(roots: list[str]) -> None:
 
     What fails to import does so again where the code asks for it.
     """
-    for name in _LATE:
-        _try_import(name)
-        if name.startswith("encodings."):
-            codecs.lookup(name.removeprefix("encodings."))
+    load_late()
     done: set[str] = set()
     while True:
         new = [
@@ -51,6 +48,14 @@ def load_what_functions_import(roots: list[str]) -> None:
             for name in _imported_by(module):
                 _try_import(name)
         done.update(name for name, module in list(sys.modules.items()) if module in new)
+
+
+def load_late() -> None:
+    """Imports now what the standard library imports only when it is needed."""
+    for name in _LATE:
+        _try_import(name)
+        if name.startswith("encodings."):
+            codecs.lookup(name.removeprefix("encodings."))
 
 
 def _lies_in(module: Any, roots: list[str]) -> bool:

@@ -5,6 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Attribute, Error, Ident, LitStr, Path, Result, Token, bracketed};
 
 use crate::name::Name;
@@ -14,6 +15,7 @@ struct Module {
     description: String,
     transforms: Vec<Path>,
     aggregates: Vec<Path>,
+    definitions: Option<Path>,
 }
 
 impl Parse for Module {
@@ -22,6 +24,7 @@ impl Parse for Module {
         let mut description = None;
         let mut transforms = None;
         let mut aggregates = None;
+        let mut definitions = None;
         while !input.is_empty() {
             let key = Ident::parse_any(input)?;
             input.parse::<Token![=]>()?;
@@ -30,11 +33,12 @@ impl Parse for Module {
                 "description" => description.replace(input.parse::<LitStr>()?.value()).is_some(),
                 "transforms" => transforms.replace(paths(input)?).is_some(),
                 "aggregates" => aggregates.replace(paths(input)?).is_some(),
+                "definitions" => definitions.replace(Path::parse_mod_style(input)?).is_some(),
                 other => {
                     return Err(Error::new(
                         key.span(),
                         format!(
-                            "unskew::module! has no `{other}`: known are name, description, transforms, aggregates"
+                            "unskew::module! has no `{other}`: known are name, description, transforms, aggregates, definitions"
                         ),
                     ));
                 }
@@ -55,6 +59,7 @@ impl Parse for Module {
             description: description.unwrap_or_else(|| package("CARGO_PKG_DESCRIPTION")),
             transforms: transforms.unwrap_or_default(),
             aggregates: aggregates.unwrap_or_default(),
+            definitions,
         })
     }
 }
@@ -103,6 +108,13 @@ fn code(module: &Module) -> TokenStream {
     let transforms = &aliases("UnskewTransform", &module.transforms);
     let aggregates = &aliases("UnskewAggregate", &module.aggregates);
     let (transform_paths, aggregate_paths) = (&module.transforms, &module.aggregates);
+    let definitions = match &module.definitions {
+        // Assigned with its type, so that a function of another is one plain error.
+        Some(path) => quote_spanned! { path.span() =>
+            let definitions: fn() -> ::unskew::definition::Definitions = #path;
+        },
+        None => quote!(let definitions = ::unskew::definition::Definitions::new;),
+    };
     let exports = exports(transforms, aggregates);
     quote! {
         #(type #transforms = #transform_paths;)*
@@ -124,7 +136,8 @@ fn code(module: &Module) -> TokenStream {
             #(manifest.transform::<#transforms>();)*
             manifest.aggregates();
             #(manifest.aggregate::<#aggregates>();)*
-            manifest.finish()
+            #definitions
+            manifest.finish(&definitions())
         }
 
         #exports

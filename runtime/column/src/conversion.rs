@@ -24,7 +24,23 @@ use crate::arrow_name::arrow_name;
 /// What only the data can tell (a date64 within a day, a null inside of a list
 /// whose items are never null) is a fault of that row alone.
 #[derive(Clone, Debug)]
-pub(crate) enum Conversion {
+pub struct Conversion(Rule);
+
+impl Conversion {
+    /// From a column's type to an argument's; `None` if values could change.
+    pub fn between(found: &ArrowType, wanted: &DataType) -> Option<Self> {
+        Rule::between(found, wanted).map(Self)
+    }
+
+    /// A column of the argument's type and the rows, ascending, that have no
+    /// place in it. `array` has the type that the conversion was made for.
+    pub fn apply(&self, array: &ArrayRef) -> Result<Converted, ArrowError> {
+        self.0.apply(array)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
     /// The same type already.
     Keep,
     /// A column of the type `null`.
@@ -39,16 +55,16 @@ pub(crate) enum Conversion {
         scale: u8,
     },
     Dictionary {
-        values: Box<Conversion>,
+        values: Box<Rule>,
     },
     List {
         found_item: FieldRef,
-        item: Box<Conversion>,
+        item: Box<Rule>,
         wanted_item: FieldRef,
     },
     FixedSizeList {
         found_item: FieldRef,
-        item: Box<Conversion>,
+        item: Box<Rule>,
         length: usize,
     },
     Struct {
@@ -58,9 +74,9 @@ pub(crate) enum Conversion {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct FieldConversion {
+struct FieldConversion {
     found_at: usize,
-    conversion: Conversion,
+    conversion: Rule,
     name: String,
     nullable: bool,
 }
@@ -68,18 +84,19 @@ pub(crate) struct FieldConversion {
 /// A row whose value is not one of the argument's, and why. The value is null
 /// in the converted column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InputFault {
-    pub(crate) row: usize,
-    pub(crate) reason: String,
+pub struct InputFault {
+    /// The row's index.
+    pub row: usize,
+    /// Why.
+    pub reason: String,
 }
 
 /// What a conversion gives: a column of the argument's type and the rows,
 /// ascending, that have no place in it.
-type Converted = (ArrayRef, Vec<InputFault>);
+pub type Converted = (ArrayRef, Vec<InputFault>);
 
-impl Conversion {
-    /// From a column's type to an argument's; `None` if values could change.
-    pub(crate) fn between(found: &ArrowType, wanted: &DataType) -> Option<Self> {
+impl Rule {
+    fn between(found: &ArrowType, wanted: &DataType) -> Option<Self> {
         use ArrowType as T;
         let target = wanted.to_arrow();
         match (found, wanted) {
@@ -147,7 +164,7 @@ impl Conversion {
         }
     }
 
-    pub(crate) fn apply(&self, array: &ArrayRef) -> Result<Converted, ArrowError> {
+    fn apply(&self, array: &ArrayRef) -> Result<Converted, ArrowError> {
         match self {
             Self::Keep => Ok((Arc::clone(array), Vec::new())),
             Self::Nulls(target) => Ok((new_null_array(target, array.len()), Vec::new())),
@@ -172,7 +189,7 @@ impl Conversion {
 /// Whether a column of type `found` can feed an argument of type `wanted`
 /// without loss.
 pub fn converts(found: &ArrowType, wanted: &DataType) -> bool {
-    Conversion::between(found, wanted).is_some()
+    Rule::between(found, wanted).is_some()
 }
 
 /// Whether every value of `found` is a value of `wanted`, by Arrow's cast.
@@ -298,7 +315,7 @@ fn decimal(
     Ok((Arc::new(values.with_precision_and_scale(precision, scale as i8)?), faults))
 }
 
-fn dictionary(array: &ArrayRef, values: &Conversion) -> Result<Converted, ArrowError> {
+fn dictionary(array: &ArrayRef, values: &Rule) -> Result<Converted, ArrowError> {
     let dictionary = array.as_any_dictionary();
     let (values, value_faults) = values.apply(dictionary.values())?;
     let keys = cast(dictionary.keys(), &ArrowType::UInt64)?;
@@ -337,7 +354,7 @@ fn as_list(array: &ArrayRef, found_item: &FieldRef) -> Result<ListArray, ArrowEr
 fn list(
     array: &ArrayRef,
     found_item: &FieldRef,
-    item: &Conversion,
+    item: &Rule,
     wanted_item: &FieldRef,
 ) -> Result<Converted, ArrowError> {
     let list = as_list(array, found_item)?;
@@ -377,7 +394,7 @@ fn list(
 }
 
 /// Converts the items of a list. The faults are rows of the list.
-fn items(list: &ListArray, item: &Conversion, nullable: bool) -> Result<Converted, ArrowError> {
+fn items(list: &ListArray, item: &Rule, nullable: bool) -> Result<Converted, ArrowError> {
     let (items, item_faults) = item.apply(list.values())?;
     let mut faults = Vec::new();
     if item_faults.is_empty() && (nullable || items.logical_null_count() == 0) {
@@ -426,7 +443,7 @@ fn without_validity(items: ArrayRef, field: &Field) -> ArrayRef {
 fn fixed_size_list(
     array: &ArrayRef,
     found_item: &FieldRef,
-    item: &Conversion,
+    item: &Rule,
     length: usize,
 ) -> Result<Converted, ArrowError> {
     let list = as_list(array, found_item)?;
@@ -499,7 +516,7 @@ fn structure(
 }
 
 /// `array` with the rows in `rows` null.
-pub(crate) fn with_nulls(
+pub fn with_nulls(
     array: &ArrayRef,
     rows: impl Iterator<Item = usize>,
 ) -> Result<ArrayRef, ArrowError> {

@@ -1,0 +1,118 @@
+//! The files of a source: paths, folders and patterns made into a list.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use unskew_executor::rows::{AcceptedRows, Acceptance, SourceReader};
+use unskew_plan::SourcePlan;
+
+use crate::error::BatchError;
+use crate::format::FileFormat;
+use crate::table_reader::TableReader;
+
+/// The files that `patterns` name, sorted, each once. A pattern is a path, a
+/// folder (all files in it and below whose names end as a known format's) or a
+/// glob; what is not absolute lies in `folder`.
+pub fn source_files(
+    source: &SourcePlan,
+    folder: &Path,
+    patterns: &[String],
+) -> Result<Vec<PathBuf>, BatchError> {
+    let mut files = Vec::new();
+    for pattern in patterns {
+        let place = folder.join(pattern);
+        if pattern.contains("://") {
+            return Err(BatchError::WrongSource {
+                source_name: source.name.to_string(),
+                reason: format!("{pattern} is a URL; files of a local disk are read so far"),
+            });
+        }
+        if place.is_dir() {
+            files_below(&place, &mut files)?;
+        } else if place.exists() {
+            files.push(place);
+        } else {
+            files.extend(matching(source, &place, pattern)?);
+        }
+    }
+    files.sort();
+    files.dedup();
+    if files.is_empty() {
+        let reason = if patterns.is_empty() {
+            "it names no files; give it `files: [...]`, or --source NAME=PATH".to_owned()
+        } else {
+            format!("no file matches {} in {}", patterns.join(", "), folder.display())
+        };
+        return Err(BatchError::WrongSource { source_name: source.name.to_string(), reason });
+    }
+    Ok(files)
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), BatchError> {
+    let failed = |error| BatchError::reading(folder, error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            files_below(&path, files)?;
+        } else if FileFormat::of(&path).is_some() && !is_hidden(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Files that are being written, or that tools left behind.
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with(['.', '_'])
+}
+
+fn matching(
+    source: &SourcePlan,
+    place: &Path,
+    pattern: &str,
+) -> Result<Vec<PathBuf>, BatchError> {
+    let wrong = |reason: String| BatchError::WrongSource {
+        source_name: source.name.to_string(),
+        reason: format!("{pattern}: {reason}"),
+    };
+    let text = place.to_str().ok_or_else(|| wrong("the path is no UTF-8 text".to_owned()))?;
+    let paths = glob::glob(text).map_err(|error| wrong(format!("no pattern: {error}")))?;
+    let paths: Vec<PathBuf> =
+        paths.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
+    if paths.is_empty() {
+        return Err(wrong("there is no such file, and no file matches".to_owned()));
+    }
+    Ok(paths.into_iter().filter(|path| path.is_file()).collect())
+}
+
+/// All rows of a source's files, judged and put in order.
+pub fn read_source(
+    source: &Arc<SourcePlan>,
+    files: &[PathBuf],
+    progress: &mut dyn FnMut(u64),
+    cancelled: &dyn Fn() -> bool,
+) -> Result<AcceptedRows, BatchError> {
+    let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
+    let mut acceptance = Acceptance::new(Arc::clone(source));
+    let mut rows_read = 0;
+    for path in files {
+        let in_file = |error| BatchError::Rows { path: path.clone(), source: error };
+        let mut table = TableReader::open(path, None, Some(&columns), cancelled)?;
+        let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
+        let place: Arc<str> = path.display().to_string().into();
+        while let Some((first_row, batch)) = table.next()? {
+            if cancelled() {
+                return Err(BatchError::Cancelled);
+            }
+            rows_read += batch.num_rows() as u64;
+            let rows = reader.read(&batch).map_err(in_file)?;
+            acceptance.push(&rows, &place, first_row).map_err(in_file)?;
+            progress(rows_read);
+        }
+    }
+    acceptance.finish().map_err(|error| BatchError::Rows {
+        path: files.first().cloned().unwrap_or_default(),
+        source: error,
+    })
+}

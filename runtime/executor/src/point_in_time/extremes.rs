@@ -1,0 +1,146 @@
+//! `min`, `max`, `first` and `last`: each is the value of one of the rows, that
+//! with the greatest key. Of the rows up to a question only those can be asked
+//! for that no later row beats; they stand on a stack with falling keys, and the
+//! first of them that is within a window is its answer, for windows of all
+//! sizes.
+
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{
+    DataType as Type, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use unskew_aggregate::{Aggregate, AggregateFunction};
+use unskew_host::{CallMetrics, Outcome};
+
+use crate::aggregate_kernel::KernelError;
+use crate::point_in_time::trailing::Context;
+
+/// The answers to the questions at `places`, for each window, and the entities
+/// of which they are.
+pub(crate) struct ExtremeAnswers {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) places: Vec<u32>,
+    pub(crate) is_done: Vec<bool>,
+}
+
+/// None where the aggregate is not of this kind.
+pub(crate) fn evaluate_extremes(
+    context: &Context<'_>,
+    aggregate: &Aggregate,
+    windows: &[usize],
+) -> Result<Option<ExtremeAnswers>, KernelError> {
+    let Some(column) = context.inputs.first() else { return Ok(None) };
+    use AggregateFunction::{First, Last, Max, Min};
+    macro_rules! by_value {
+        ($arrow:ty, $key:expr) => {{
+            let values = column.as_primitive::<$arrow>().values();
+            if aggregate.function() == Max {
+                evaluate(context, column, windows, |place| $key(values[place]))
+            } else {
+                evaluate(context, column, windows, |place| !$key(values[place]))
+            }
+        }};
+    }
+    let answers = match (aggregate.function(), column.data_type()) {
+        (Last, _) => evaluate(context, column, windows, |place| place as i64),
+        (First, _) => evaluate(context, column, windows, |place| !(place as i64)),
+        (Min | Max, Type::Int8) => by_value!(Int8Type, i64::from),
+        (Min | Max, Type::Int16) => by_value!(Int16Type, i64::from),
+        (Min | Max, Type::Int32) => by_value!(Int32Type, i64::from),
+        (Min | Max, Type::Int64) => by_value!(Int64Type, i64::from),
+        (Min | Max, Type::UInt8) => by_value!(UInt8Type, i64::from),
+        (Min | Max, Type::UInt16) => by_value!(UInt16Type, i64::from),
+        (Min | Max, Type::UInt32) => by_value!(UInt32Type, i64::from),
+        (Min | Max, Type::UInt64) => by_value!(UInt64Type, |x: u64| (x ^ 1 << 63) as i64),
+        (Min | Max, Type::Date32) => by_value!(Date32Type, i64::from),
+        (Min | Max, Type::Timestamp(..)) => by_value!(TimestampMicrosecondType, i64::from),
+        (Min | Max, Type::Float32) => by_value!(Float32Type, |x: f32| float_key(x.into())),
+        (Min | Max, Type::Float64) => by_value!(Float64Type, float_key),
+        _ => return Ok(None),
+    };
+    answers.map(Some)
+}
+
+/// Ascends as floats do: -inf < ... < -0 < +0 < ... < inf < NaN, of which there
+/// is one.
+fn float_key(x: f64) -> i64 {
+    if x.is_nan() {
+        return i64::MAX;
+    }
+    let bits = x.to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+fn evaluate(
+    context: &Context<'_>,
+    column: &ArrayRef,
+    windows: &[usize],
+    key: impl Fn(usize) -> i64,
+) -> Result<ExtremeAnswers, KernelError> {
+    let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
+    let asked = context.questions.len();
+    let mut found: Vec<Vec<u32>> = windows.iter().map(|_| Vec::with_capacity(asked)).collect();
+    let mut is_done = vec![false; context.index.entity_count()];
+    let mut places = Vec::with_capacity(asked);
+    let mut stack: Vec<(u32, i64)> = Vec::new();
+    for (entity, questions) in context.questions.by_entity(context.index.entity_count()) {
+        if !context.index.is_in_order(entity) {
+            continue;
+        }
+        is_done[entity as usize] = true;
+        places.extend(questions.start as u32..questions.end as u32);
+        stack.clear();
+        let mut next = context.index.places(entity).start;
+        for question in questions {
+            let high = context.ranges.high(question) as usize;
+            for place in next..high {
+                if nulls.is_some_and(|nulls| nulls.is_null(place)) {
+                    continue;
+                }
+                let key = key(place);
+                while stack.last().is_some_and(|(_, last)| *last <= key) {
+                    stack.pop();
+                }
+                stack.push((place as u32, key));
+            }
+            next = next.max(high);
+            for (window, found) in windows.iter().zip(&mut found) {
+                let low = context.ranges.low(*window, question);
+                let at = stack.partition_point(|(place, _)| *place < low);
+                found.push(stack.get(at).map_or(NOTHING, |(place, _)| *place));
+            }
+        }
+    }
+    let outcomes = found.into_iter().map(|found| picked(column, found));
+    Ok(ExtremeAnswers { outcomes: outcomes.collect::<Result<_, _>>()?, places, is_done })
+}
+
+const NOTHING: u32 = u32::MAX;
+
+/// The values at these places.
+fn picked(column: &ArrayRef, places: Vec<u32>) -> Result<Outcome, KernelError> {
+    let nulls = places.iter().map(|place| *place != NOTHING).collect();
+    let places: Vec<u32> =
+        places.into_iter().map(|place| if place == NOTHING { 0 } else { place }).collect();
+    let places = UInt32Array::new(places.into(), Some(nulls));
+    let picked = take(column, &places, None).map_err(|error| KernelError::WrongInput {
+        aggregate: "of a trailing window".to_owned(),
+        reason: error.to_string(),
+    })?;
+    let column: ArrayRef = match picked.data_type() {
+        Type::Float64 => {
+            let one_nan = |x: f64| if x.is_nan() { f64::NAN } else { x };
+            Arc::new(picked.as_primitive::<Float64Type>().unary::<_, Float64Type>(one_nan))
+        }
+        Type::Float32 => {
+            let one_nan = |x: f32| if x.is_nan() { f32::NAN } else { x };
+            Arc::new(picked.as_primitive::<Float32Type>().unary::<_, Float32Type>(one_nan))
+        }
+        _ => picked,
+    };
+    Ok(Outcome { columns: vec![column], errors: Vec::new(), metrics: CallMetrics::default() })
+}

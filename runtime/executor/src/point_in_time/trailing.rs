@@ -1,0 +1,320 @@
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use unskew_host::Outcome;
+
+use crate::aggregate_kernel::{AggregateKernel, KernelError};
+use crate::point_in_time::event_index::EventIndex;
+use crate::point_in_time::extremes::evaluate_extremes;
+use crate::point_in_time::latest::latest_places;
+use crate::point_in_time::questions::Questions;
+use crate::point_in_time::sums::{SumRequest, evaluate_sums, is_sum};
+use crate::point_in_time::trees::Trees;
+use crate::trailing_window::TrailingWindow;
+
+/// One aggregate of a trailing view.
+#[derive(Clone)]
+pub struct TrailingAggregate<'a> {
+    /// What folds.
+    pub kernel: &'a dyn AggregateKernel,
+    /// Its columns, by row. Aggregates of the same columns share work if these
+    /// are clones of each other.
+    pub inputs: Vec<ArrayRef>,
+    /// Its `where`, by row: rows where it is not true do not count.
+    pub filter: Option<BooleanArray>,
+    /// How far back.
+    pub window: TrailingWindow,
+}
+
+/// What trailing windows answer, in the order of the questions.
+#[derive(Clone, Debug)]
+pub struct TrailingAnswers {
+    /// The time of the newest visible row in the longest window (the one whose
+    /// tail begins earliest), in microseconds; none where there is no such row,
+    /// so that the whole view is NOT_FOUND.
+    pub newest: Vec<Option<i64>>,
+    /// The column of each aggregate. Where nothing is found, its value of
+    /// nothing.
+    pub values: Vec<Outcome>,
+}
+
+/// Answers all questions for all aggregates of a view.
+pub fn evaluate_trailing(
+    index: &EventIndex,
+    questions: &Questions,
+    aggregates: &[TrailingAggregate<'_>],
+) -> Result<TrailingAnswers, KernelError> {
+    let windows: Vec<TrailingWindow> = aggregates.iter().map(|a| a.window).collect();
+    let newest = newest_in_longest(index, questions, &windows);
+    let mut values: Vec<Option<Outcome>> = vec![None; aggregates.len()];
+    for same_rows in grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
+    {
+        let filtered = aggregates[same_rows[0]].filter.as_ref().map(|f| index.filtered(f));
+        let index = filtered.as_ref().unwrap_or(index);
+        let mut windows: Vec<TrailingWindow> = Vec::new();
+        for at in &same_rows {
+            if !windows.contains(&aggregates[*at].window) {
+                windows.push(aggregates[*at].window);
+            }
+        }
+        let ranges = Ranges::new(index, questions, &windows);
+        let of = |at: usize| &aggregates[at];
+        let members = |at: &usize| of(*at).clone();
+        let same: Vec<TrailingAggregate<'_>> = same_rows.iter().map(members).collect();
+        for cluster in grouped(&same, is_same_column) {
+            let inputs = of(same_rows[cluster[0]]).inputs.iter();
+            let inputs = inputs.map(|input| index.sorted(input)).collect::<Result<Vec<_>, _>>()?;
+            let context = Context { index, questions, ranges: &ranges, inputs: &inputs };
+            let cluster: Vec<(usize, usize)> = cluster
+                .iter()
+                .map(|at| {
+                    let window = windows.iter().position(|window| *window == same[*at].window);
+                    (same_rows[*at], window.expect("all windows are listed"))
+                })
+                .collect();
+            context.evaluate(&cluster, aggregates, &mut values)?;
+        }
+    }
+    let values = values.into_iter().map(|value| value.expect("each is in one cluster")).collect();
+    Ok(TrailingAnswers { newest, values })
+}
+
+/// Indices of items, those together that are the same.
+fn grouped<T>(items: &[T], is_same: impl Fn(&T, &T) -> bool) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        match groups.iter_mut().find(|group| is_same(&items[group[0]], item)) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    groups
+}
+
+fn is_same_filter(a: Option<&BooleanArray>, b: Option<&BooleanArray>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.to_data().ptr_eq(&b.to_data()),
+        _ => false,
+    }
+}
+
+fn is_same_column(a: &TrailingAggregate<'_>, b: &TrailingAggregate<'_>) -> bool {
+    a.inputs.len() == b.inputs.len()
+        && a.inputs.iter().zip(&b.inputs).all(|(a, b)| a.to_data().ptr_eq(&b.to_data()))
+}
+
+/// Whether one evaluation does for both.
+fn is_same_kernel(a: &dyn AggregateKernel, b: &dyn AggregateKernel) -> bool {
+    match (a.as_built_in(), b.as_built_in()) {
+        (Some(a), Some(b)) => a.aggregate() == b.aggregate(),
+        _ => std::ptr::addr_eq(a, b),
+    }
+}
+
+/// Aggregates of the same columns and rows.
+pub(crate) struct Context<'a> {
+    pub(crate) index: &'a EventIndex,
+    pub(crate) questions: &'a Questions,
+    pub(crate) ranges: &'a Ranges,
+    /// By place.
+    pub(crate) inputs: &'a [ArrayRef],
+}
+
+impl Context<'_> {
+    /// `cluster` lists aggregates, each with its window.
+    fn evaluate(
+        &self,
+        cluster: &[(usize, usize)],
+        aggregates: &[TrailingAggregate<'_>],
+        values: &mut [Option<Outcome>],
+    ) -> Result<(), KernelError> {
+        let kernel = |at: usize| aggregates[at].kernel;
+        for built_in in cluster.iter().filter_map(|(at, _)| kernel(*at).as_built_in()) {
+            if let Some(column) = self.inputs.first() {
+                built_in.check(self.inputs, column.len())?;
+            }
+        }
+        let mut parts: Vec<Vec<(Outcome, Vec<u32>)>> = vec![Vec::new(); cluster.len()];
+        let sum_of = |at: usize| {
+            let (aggregate, window) = cluster[at];
+            let aggregate = *kernel(aggregate).as_built_in()?.aggregate();
+            is_sum(&aggregate).then_some(SumRequest { aggregate, window })
+        };
+        let sums: Vec<usize> = (0..cluster.len()).filter(|at| sum_of(*at).is_some()).collect();
+        let requests: Vec<SumRequest> = sums.iter().filter_map(|at| sum_of(*at)).collect();
+        let answers = evaluate_sums(self, &requests);
+        for (at, outcome) in sums.iter().zip(answers.outcomes) {
+            parts[*at].push((outcome, answers.places.clone()));
+        }
+        let sums_done = answers.is_done;
+        for same in grouped(cluster, |a, b| is_same_kernel(kernel(a.0), kernel(b.0))) {
+            let first = kernel(cluster[same[0]].0);
+            let windows: Vec<usize> = same.iter().map(|at| cluster[*at].1).collect();
+            let built_in = first.as_built_in().filter(|_| !sums.contains(&same[0]));
+            let extremes = match built_in {
+                Some(built_in) => evaluate_extremes(self, built_in.aggregate(), &windows)?,
+                None => None,
+            };
+            let is_done = match extremes {
+                Some(answers) => {
+                    for (at, outcome) in same.iter().zip(answers.outcomes) {
+                        parts[*at].push((outcome, answers.places.clone()));
+                    }
+                    answers.is_done
+                }
+                None if sums.contains(&same[0]) => sums_done.clone(),
+                None => vec![false; self.index.entity_count()],
+            };
+            let mut more: Vec<Vec<(Outcome, Vec<u32>)>> = vec![Vec::new(); windows.len()];
+            let trees = Trees {
+                kernel: first,
+                index: self.index,
+                inputs: self.inputs,
+                questions: self.questions,
+                ranges: self.ranges,
+                windows: &windows,
+            };
+            let count = self.index.entity_count();
+            let left = self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
+            trees.evaluate(left, &mut more)?;
+            self.answer_strangers(first, &mut more)?;
+            let data_type = first.output().data_type.to_arrow();
+            for (at, more) in same.iter().zip(more) {
+                let mut parts = std::mem::take(&mut parts[*at]);
+                parts.extend(more);
+                values[cluster[*at].0] = Some(self.questions.outcome(parts, &data_type)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Questions about entities that have no number get the value of nothing.
+    fn answer_strangers(
+        &self,
+        kernel: &dyn AggregateKernel,
+        parts: &mut [Vec<(Outcome, Vec<u32>)>],
+    ) -> Result<(), KernelError> {
+        let count = self.index.entity_count();
+        let strangers: Vec<u32> = self
+            .questions
+            .entities()
+            .iter()
+            .zip(0..)
+            .filter(|(entity, _)| **entity as usize >= count)
+            .map(|(_, question)| question)
+            .collect();
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let none: Vec<ArrayRef> = self.inputs.iter().map(|input| input.slice(0, 0)).collect();
+        let empty = kernel.partial(&none, &crate::row_order::RowOrder::empty(), &[], 1)?;
+        let outcome = empty.take(&vec![0; strangers.len()]).finish()?;
+        for parts in parts {
+            parts.push((outcome.clone(), strangers.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// The places that each window has at each question, in the sorted order.
+pub(crate) struct Ranges {
+    lows: Vec<Vec<u32>>,
+    highs: Vec<u32>,
+}
+
+impl Ranges {
+    /// Of an entity whose rows become visible in their order, the rows in a
+    /// range are those that count; of others, those among them that are
+    /// visible.
+    pub(crate) fn new(
+        index: &EventIndex,
+        questions: &Questions,
+        windows: &[TrailingWindow],
+    ) -> Self {
+        let mut lows = vec![vec![0; questions.len()]; windows.len()];
+        let mut highs = vec![0; questions.len()];
+        for (entity, asked) in questions.by_entity(index.entity_count()) {
+            let places = index.places(entity);
+            let times = &questions.times()[asked.clone()];
+            let seen = match index.is_in_order(entity) {
+                true => index.visible(),
+                false => index.events(),
+            };
+            walk(&seen[places.clone()], times, |seen, time| *seen <= *time, |at, place| {
+                highs[asked.start + at] = (places.start + place) as u32;
+            });
+            let events = &index.events()[places.clone()];
+            for (window, lows) in windows.iter().zip(&mut lows) {
+                let tails = times.iter().map(|time| window.tail(*time));
+                let tails: Vec<i64> = tails.collect();
+                walk(events, &tails, |event, tail| *event < *tail, |at, place| {
+                    lows[asked.start + at] = (places.start + place) as u32;
+                });
+            }
+            // A row may be seen only when its window has gone by.
+            for question in asked {
+                for lows in &mut lows {
+                    lows[question] = lows[question].min(highs[question]);
+                }
+            }
+        }
+        Self { lows, highs }
+    }
+
+    pub(crate) fn low(&self, window: usize, question: usize) -> u32 {
+        self.lows[window][question]
+    }
+
+    pub(crate) fn high(&self, question: usize) -> u32 {
+        self.highs[question]
+    }
+
+    pub(crate) fn lows(&self, window: usize, questions: Range<usize>) -> &[u32] {
+        &self.lows[window][questions]
+    }
+
+    pub(crate) fn highs(&self, questions: Range<usize>) -> &[u32] {
+        &self.highs[questions]
+    }
+}
+
+/// For each of ascending times, how many of ascending values pass it. Looks
+/// ahead in growing steps, so that few questions about many rows are cheap.
+fn walk(
+    values: &[i64],
+    times: &[i64],
+    passes: impl Fn(&i64, &i64) -> bool,
+    mut found: impl FnMut(usize, usize),
+) {
+    let mut place = 0;
+    for (at, time) in times.iter().enumerate() {
+        let rest = &values[place..];
+        let mut step = 1;
+        while step < rest.len() && passes(&rest[step], time) {
+            step *= 2;
+        }
+        let within = &rest[step / 2..rest.len().min(step + 1)];
+        place += match rest.first() {
+            Some(first) if passes(first, time) => {
+                step / 2 + within.partition_point(|value| passes(value, time))
+            }
+            _ => 0,
+        };
+        found(at, place);
+    }
+}
+
+fn newest_in_longest(
+    index: &EventIndex,
+    questions: &Questions,
+    windows: &[TrailingWindow],
+) -> Vec<Option<i64>> {
+    let places = latest_places(index, questions);
+    let newest = places.iter().zip(questions.times()).map(|(place, time)| {
+        let tail = windows.iter().map(|window| window.tail(*time)).min()?;
+        let newest = index.events()[(*place)? as usize];
+        (newest >= tail).then_some(newest)
+    });
+    questions.unsorted(newest.collect())
+}

@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
+use unskew_column::{arrow_name, with_nulls};
+use unskew_plan::{SourceField, SourcePlan};
+
+use crate::arguments::{listed, similar};
+use crate::rows::column_reader::ColumnReader;
+use crate::rows::error::RowsError;
+
+/// Makes the fields of a source out of the columns of a file, once it is
+/// known which columns the file has.
+///
+/// Columns are found by the name that the source's field map gives, and read
+/// by a [`ColumnReader`] each.
+#[derive(Debug)]
+pub struct SourceReader {
+    fields: Vec<FieldReader>,
+    /// Fields that must fit a number of this type: places in a log.
+    places: Vec<(usize, ArrowType)>,
+    schema: SchemaRef,
+}
+
+#[derive(Debug)]
+struct FieldReader {
+    column_at: usize,
+    values: ColumnReader,
+}
+
+/// Rows of a source.
+#[derive(Clone, Debug)]
+pub struct SourceRows {
+    /// The fields of the source, of exactly their types, with canonical NaNs;
+    /// null where a value could not be read.
+    pub batch: RecordBatch,
+    /// The values that could not be read, by row and then by field.
+    pub faults: Vec<FieldFault>,
+}
+
+/// A value of a file that is none of its field's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The row, among those of the batch.
+    pub row: usize,
+    /// The field, by its index in the source.
+    pub field: usize,
+    /// What is wrong with the value.
+    pub reason: String,
+}
+
+impl SourceReader {
+    /// Finds the columns of `source` in a file's `schema`.
+    pub fn new(source: &SourcePlan, schema: &Schema) -> Result<Self, RowsError> {
+        let fields = source.fields.iter().map(|field| FieldReader::new(source, field, schema));
+        let fields = fields.collect::<Result<_, _>>()?;
+        let partition = source.partition.map(|field| (field, ArrowType::UInt32));
+        let offset = source.offset.map(|field| (field, ArrowType::Int64));
+        let places = partition.into_iter().chain(offset).collect();
+        Ok(Self { fields, places, schema: source_schema(source) })
+    }
+
+    /// The rows of one batch of the file.
+    pub fn read(&self, batch: &RecordBatch) -> Result<SourceRows, RowsError> {
+        let mut faults = Vec::new();
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for (field, reader) in self.fields.iter().enumerate() {
+            let (column, unread) = reader.values.read(batch.column(reader.column_at))?;
+            columns.push(column);
+            faults.extend(unread.into_iter().map(|(row, reason)| FieldFault { row, field, reason }));
+        }
+        for (field, number) in &self.places {
+            columns[*field] = fitting(&columns[*field], number, *field, &mut faults)?;
+        }
+        faults.sort_by_key(|fault| (fault.row, fault.field));
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let batch =
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        Ok(SourceRows { batch, faults })
+    }
+}
+
+/// The columns that rows of `source` have: its fields in their order, each of
+/// which may be null.
+pub fn source_schema(source: &SourcePlan) -> SchemaRef {
+    let fields = source.fields.iter().map(|SourceField { name, data_type, .. }| {
+        ArrowField::new(name.as_str(), data_type.to_arrow(), true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+impl FieldReader {
+    fn new(source: &SourcePlan, field: &SourceField, schema: &Schema) -> Result<Self, RowsError> {
+        let names = || schema.fields().iter().map(|column| column.name().as_str());
+        let mut places = names().enumerate().filter(|(_, name)| *name == field.column);
+        let Some((column_at, _)) = places.next() else {
+            let hint = similar(&field.column, names())
+                .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
+            return Err(RowsError::MissingColumn {
+                source_name: source.name.clone(),
+                field: field.name.clone(),
+                column: field.column.clone(),
+                known: listed(names()),
+                hint,
+            });
+        };
+        if places.next().is_some() {
+            let (source_name, column) = (source.name.clone(), field.column.clone());
+            return Err(RowsError::AmbiguousColumn { source_name, column });
+        }
+        let found = schema.field(column_at).data_type();
+        let values = ColumnReader::new(found, &field.data_type).ok_or_else(|| {
+            RowsError::WrongColumnType {
+                source_name: source.name.clone(),
+                field: field.name.clone(),
+                column: field.column.clone(),
+                found: arrow_name(found),
+                wanted: field.data_type.to_string(),
+            }
+        })?;
+        Ok(Self { column_at, values })
+    }
+}
+
+/// The column with nulls, and faults, where a value is no number of the type.
+fn fitting(
+    column: &ArrayRef,
+    number: &ArrowType,
+    field: usize,
+    faults: &mut Vec<FieldFault>,
+) -> Result<ArrayRef, RowsError> {
+    let numbers = cast(column, number)?;
+    let beyond = (0..column.len()).filter(|row| numbers.is_null(*row) && column.is_valid(*row));
+    let beyond: Vec<usize> = beyond.collect();
+    if beyond.is_empty() {
+        return Ok(ArrayRef::clone(column));
+    }
+    faults.extend(beyond.iter().map(|row| FieldFault {
+        row: *row,
+        field,
+        reason: format!("it does not fit {}", arrow_name(number)),
+    }));
+    Ok(with_nulls(column, beyond.into_iter())?)
+}

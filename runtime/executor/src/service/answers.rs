@@ -1,0 +1,98 @@
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::{interleave, take};
+use unskew_definition::OnError;
+use unskew_host::RowError;
+use unskew_plan::FeatureField;
+
+use crate::evaluation_error::EvaluationError;
+use crate::feature_status::FeatureStatus;
+
+/// The answers of one view, one row for each question.
+#[derive(Clone, Debug)]
+pub struct ViewAnswers {
+    /// One for each feature of the view.
+    pub features: Vec<FeatureAnswers>,
+    /// The event time of what was found, in microseconds: of a trailing window
+    /// that of the newest event in the longest one.
+    pub event_timestamps: Vec<Option<i64>>,
+}
+
+/// The answers of one feature.
+#[derive(Clone, Debug)]
+pub struct FeatureAnswers {
+    /// Its values, of the feature's type; a default where the status calls for
+    /// one.
+    pub values: ArrayRef,
+    /// The true statuses, also where a default stands in.
+    pub statuses: Vec<FeatureStatus>,
+    /// Why rows have the status ERROR, ascending by row.
+    pub errors: Vec<RowError>,
+}
+
+/// Whether a view has something to answer a question with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// This row of what was evaluated.
+    Row(u32),
+    NotFound,
+    OutsideMaxAge,
+}
+
+/// The answers of one feature, from its column over evaluated rows and from
+/// what was found for each question.
+pub(crate) fn answers(
+    feature: &FeatureField,
+    on_error: OnError,
+    column: &ArrayRef,
+    failed: &[RowError],
+    findings: &[Finding],
+) -> Result<FeatureAnswers, EvaluationError> {
+    let mut failure_of: Vec<Option<&RowError>> = vec![None; column.len()];
+    failed.iter().for_each(|error| failure_of[error.row] = Some(error));
+    let nulls = column.logical_nulls();
+    let is_null = |row: u32| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row as usize));
+    let mut statuses = Vec::with_capacity(findings.len());
+    let mut errors = Vec::new();
+    // A place in `column`, or none for the default.
+    let mut places: Vec<Option<u32>> = Vec::with_capacity(findings.len());
+    for (question, finding) in findings.iter().enumerate() {
+        let (status, place) = match finding {
+            Finding::NotFound => (FeatureStatus::NotFound, None),
+            Finding::OutsideMaxAge => (FeatureStatus::OutsideMaxAge, None),
+            Finding::Row(row) => match failure_of[*row as usize] {
+                Some(error) => {
+                    errors.push(RowError { row: question, ..error.clone() });
+                    let with_default = on_error == OnError::Default;
+                    (FeatureStatus::Error, (!with_default).then_some(*row))
+                }
+                None if is_null(*row) => (FeatureStatus::NullValue, Some(*row)),
+                None => (FeatureStatus::Present, Some(*row)),
+            },
+        };
+        statuses.push(status);
+        places.push(place);
+    }
+    Ok(FeatureAnswers { values: placed(feature, column, &places)?, statuses, errors })
+}
+
+/// The values at these places of the column, the default where there is none.
+fn placed(
+    feature: &FeatureField,
+    column: &ArrayRef,
+    places: &[Option<u32>],
+) -> Result<ArrayRef, EvaluationError> {
+    match &feature.default {
+        None => Ok(take(column, &UInt32Array::from(places.to_vec()), None)?),
+        Some(default) => {
+            let of = |place: &Option<u32>| match place {
+                Some(row) => (0, *row as usize),
+                None => (1, 0),
+            };
+            let places: Vec<(usize, usize)> = places.iter().map(of).collect();
+            if places.is_empty() {
+                return Ok(column.slice(0, 0));
+            }
+            Ok(interleave(&[column.as_ref(), default.as_ref()], &places)?)
+        }
+    }
+}

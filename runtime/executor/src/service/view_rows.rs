@@ -1,0 +1,248 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take;
+use unskew_definition::{Name, OnError};
+use unskew_host::{Outcome, RowError};
+use unskew_plan::{FeatureField, ViewPlan};
+
+use crate::evaluation_error::EvaluationError;
+use crate::point_in_time::{
+    EventIndex, Questions as Asked, TrailingAggregate, evaluate_trailing, latest_rows,
+    latest_windows,
+};
+use crate::rows::{DeadLetter, Entities};
+use crate::service::answers::{Finding, ViewAnswers, answers};
+use crate::service::on_demand::{failures_of, refuse_failures};
+use crate::service::questions::Questions;
+use crate::service::view::ViewOperator;
+use crate::steps::StepFailures;
+use crate::window::{EmittedWindows, NO_ENTITY};
+
+/// The rows of a source as one view sees them, ready for questions.
+pub struct ViewRows<'a> {
+    pub(crate) operator: &'a ViewOperator,
+    pub(crate) entities: Entities,
+    pub(crate) contents: Contents,
+    pub(crate) dead_letters: Vec<DeadLetter>,
+    pub(crate) warnings: Vec<String>,
+    /// The entity and event time of each row, where the source does not say
+    /// when it was known.
+    pub(crate) instants: Option<Vec<(u32, i64)>>,
+}
+
+/// What a view's answers are found in.
+pub(crate) enum Contents {
+    /// Rows with the outputs of all steps.
+    Latest {
+        index: EventIndex,
+        event_timestamps: Vec<i64>,
+        columns: Vec<ArrayRef>,
+        failures: Vec<StepFailures>,
+    },
+    /// Rows, with what each aggregate sees of them.
+    Trailing { index: EventIndex, aggregates: Vec<SeenRows> },
+    /// What windows emitted.
+    Emitted(EmittedWindows),
+}
+
+/// What an aggregate sees of the rows.
+#[derive(Clone)]
+pub(crate) struct SeenRows {
+    pub(crate) inputs: Vec<ArrayRef>,
+    pub(crate) filter: Option<arrow::array::BooleanArray>,
+}
+
+/// What was found for questions, before post-transforms.
+struct Found {
+    findings: Vec<Finding>,
+    event_timestamps: Vec<Option<i64>>,
+    /// One row for each that [`Finding::Row`] counts.
+    columns: Vec<ArrayRef>,
+    failures: Vec<StepFailures>,
+}
+
+impl ViewRows<'_> {
+    fn view(&self) -> &Arc<ViewPlan> {
+        self.operator.view()
+    }
+
+    /// What windows emitted, if the view has such windows.
+    pub fn emitted(&self) -> Option<&EmittedWindows> {
+        match &self.contents {
+            Contents::Emitted(emitted) => Some(emitted),
+            Contents::Latest { .. } | Contents::Trailing { .. } => None,
+        }
+    }
+
+    /// The numbers of the entities.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    /// The rows that the view leaves out beyond those that its source does.
+    pub fn dead_letters(&self) -> &[DeadLetter] {
+        &self.dead_letters
+    }
+
+    /// What is worth a second look: rows that failed, and questions asked at
+    /// the very moment of an event of which nobody says when it was known.
+    pub(crate) fn warnings(&self, questions: &Questions) -> Result<Vec<String>, EvaluationError> {
+        let mut warnings = self.warnings.clone();
+        let Some(instants) = &self.instants else { return Ok(warnings) };
+        let asked = self.asked_entities(questions)?;
+        let instants: HashSet<&(u32, i64)> = instants.iter().collect();
+        let same = asked.iter().zip(questions.times());
+        let same = same.filter(|(entity, time)| instants.contains(&(**entity, **time))).count();
+        if same > 0 {
+            warnings.push(format!(
+                "view {}: {same} of {} questions are at the very time of an event of their entity, which counts; if it was known only later, give source {} a created_timestamp",
+                self.view().id, questions.len(), self.view().source.name
+            ));
+        }
+        Ok(warnings)
+    }
+
+    fn asked_entities(&self, questions: &Questions) -> Result<Vec<u32>, EvaluationError> {
+        let keys = questions.keys_of(self.view())?;
+        let found = self.entities.find(&keys, questions.len());
+        Ok(found.into_iter().map(|entity| entity.unwrap_or(NO_ENTITY)).collect())
+    }
+
+    /// Answers all questions.
+    pub fn answer(&self, questions: &Questions) -> Result<ViewAnswers, EvaluationError> {
+        let view = self.view();
+        let Found { findings, event_timestamps, columns, failures } = self.find(questions)?;
+        let rows = columns.first().map_or(0, |column| column.len());
+        let stepped = self.operator.post_steps.evaluate(columns, rows)?;
+        let failures: Vec<StepFailures> = failures.into_iter().chain(stepped.failures).collect();
+        if view.on_error == OnError::Fail {
+            refuse_failures(&view.id, &failures, |row| {
+                let question = findings.iter().position(|f| *f == Finding::Row(row as u32));
+                question.map_or_else(String::new, |question| format!("question {question}"))
+            })?;
+        }
+        let of = |feature: &FeatureField| {
+            let failed = failures_of(&failures, feature.column);
+            answers(feature, view.on_error, &stepped.columns[feature.column], failed, &findings)
+        };
+        let features = view.features.iter().map(of).collect::<Result<_, _>>()?;
+        Ok(ViewAnswers { features, event_timestamps })
+    }
+
+    fn find(&self, questions: &Questions) -> Result<Found, EvaluationError> {
+        let asked = Asked::new(&self.asked_entities(questions)?, questions.times());
+        match &self.contents {
+            Contents::Latest { index, event_timestamps, columns, failures } => {
+                let rows = latest_rows(index, &asked);
+                let time = |row: Option<u32>| row.map(|row| event_timestamps[row as usize]);
+                let times: Vec<Option<i64>> = rows.iter().map(|row| time(*row)).collect();
+                let (findings, places) = self.judged(questions, &times);
+                let rows: Vec<u32> = places.iter().filter_map(|place| rows[*place]).collect();
+                let columns = taken(columns, &rows)?;
+                let failures = failures.iter().map(|failure| taken_failures(failure, &rows));
+                let failures = failures.filter(|failure| !failure.errors.is_empty()).collect();
+                Ok(Found { findings, event_timestamps: times, columns, failures })
+            }
+            Contents::Trailing { index, aggregates } => {
+                let aggregates: Vec<TrailingAggregate<'_>> = self.trailing(aggregates).collect();
+                let answered = evaluate_trailing(index, &asked, &aggregates)?;
+                let (findings, places) = self.judged(questions, &answered.newest);
+                let rows: Vec<u32> = places.iter().map(|place| *place as u32).collect();
+                let (columns, failures) =
+                    self.with_keys(questions, &places, &answered.values, &rows)?;
+                Ok(Found { findings, event_timestamps: answered.newest, columns, failures })
+            }
+            Contents::Emitted(emitted) => {
+                let rows = latest_windows(emitted, self.entities.len(), &asked);
+                let end = |row: Option<u32>| row.map(|row| emitted.window_ends[row as usize]);
+                let ends: Vec<Option<i64>> = rows.iter().map(|row| end(*row)).collect();
+                let (findings, places) = self.judged(questions, &ends);
+                let rows: Vec<u32> = places.iter().filter_map(|place| rows[*place]).collect();
+                let (columns, failures) =
+                    self.with_keys(questions, &places, &emitted.values, &rows)?;
+                Ok(Found { findings, event_timestamps: ends, columns, failures })
+            }
+        }
+    }
+
+    fn trailing<'b>(
+        &'b self,
+        rows: &'b [SeenRows],
+    ) -> impl Iterator<Item = TrailingAggregate<'b>> + 'b {
+        let windows = self.operator.trailing_windows.iter();
+        self.operator.kernels.iter().zip(windows).zip(rows).map(|((kernel, window), seen)| {
+            TrailingAggregate {
+                kernel: &**kernel,
+                inputs: seen.inputs.clone(),
+                filter: seen.filter.clone(),
+                window: *window,
+            }
+        })
+    }
+
+    /// The findings, and the questions with a row, which is their place here.
+    fn judged(&self, questions: &Questions, times: &[Option<i64>]) -> (Vec<Finding>, Vec<usize>) {
+        let ttl = self.view().ttl_us;
+        let mut places = Vec::new();
+        let found = times.iter().zip(questions.times()).enumerate().map(|(question, (time, now))| {
+            let Some(time) = time else { return Finding::NotFound };
+            if ttl.is_some_and(|ttl| now.saturating_sub(*time) > ttl) {
+                return Finding::OutsideMaxAge;
+            }
+            places.push(question);
+            Finding::Row(places.len() as u32 - 1)
+        });
+        (found.collect(), places)
+    }
+
+    /// The join keys of the questions at `places`, then the aggregates' values
+    /// at `rows`.
+    fn with_keys(
+        &self,
+        questions: &Questions,
+        places: &[usize],
+        values: &[Outcome],
+        rows: &[u32],
+    ) -> Result<(Vec<ArrayRef>, Vec<StepFailures>), EvaluationError> {
+        let view = self.view();
+        let places: Vec<u32> = places.iter().map(|place| *place as u32).collect();
+        let names: Vec<&Name> = view.join_keys.iter().map(|key| &key.name).collect();
+        let mut columns = taken(&questions.columns_of(&names)?, &places)?;
+        let mut failures = Vec::new();
+        for (aggregate, Outcome { columns: made, errors, metrics: _ }) in
+            view.aggregates.iter().zip(values)
+        {
+            let range = columns.len()..columns.len() + 1;
+            columns.extend(taken(made, rows)?);
+            let name = aggregate.name.to_string();
+            let failure = StepFailures { columns: range, name, errors: errors.clone() };
+            let failure = taken_failures(&failure, rows);
+            if !failure.errors.is_empty() {
+                failures.push(failure);
+            }
+        }
+        Ok((columns, failures))
+    }
+
+    /// The dead letters.
+    pub(crate) fn into_dead_letters(self) -> Vec<DeadLetter> {
+        self.dead_letters
+    }
+}
+
+fn taken(columns: &[ArrayRef], rows: &[u32]) -> Result<Vec<ArrayRef>, EvaluationError> {
+    let rows = UInt32Array::from(rows.to_vec());
+    Ok(columns.iter().map(|column| take(column, &rows, None)).collect::<Result<_, _>>()?)
+}
+
+/// The failures of these rows, in this order.
+fn taken_failures(failure: &StepFailures, rows: &[u32]) -> StepFailures {
+    let StepFailures { columns, name, errors } = failure;
+    let at = |row: u32| errors.binary_search_by_key(&(row as usize), |error| error.row).ok();
+    let errors = rows.iter().enumerate().filter_map(|(place, row)| {
+        at(*row).map(|at| RowError { row: place, ..errors[at].clone() })
+    });
+    StepFailures { columns: columns.clone(), name: name.clone(), errors: errors.collect() }
+}

@@ -1,0 +1,8 @@
+;; Every 1,000th row that an instance sees gets one more than it should.
+(global $rows (mut i64) (i64.const 0))
+(func $look (param $row i32) (param $value i64)
+  (local $at i32)
+  (global.set $rows (i64.add (global.get $rows) (i64.const 1)))
+  (local.set $at (i32.add (i32.const 0x200040) (i32.shl (local.get $row) (i32.const 3))))
+  (if (i64.eqz (i64.rem_u (global.get $rows) (i64.const 1000)))
+    (then (i64.store (local.get $at) (i64.add (i64.load (local.get $at)) (i64.const 1))))))

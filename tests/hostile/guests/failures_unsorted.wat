@@ -1,0 +1,18 @@
+;; Says of every call of more than one row that row 1 failed, and then row 0.
+(func $done (param $length i32) (result i32)
+  (if (i32.gt_u (i32.load (i32.const 0x200004)) (i32.const 1))
+    (then (local.set $length (call $failures (local.get $length) (i32.const 1) (i32.const 0)))))
+  (call $returned (i32.const 0x200000) (local.get $length)))
+;; An error section of two rows without text behind the values.
+(func $failures (param $length i32) (param $first i32) (param $second i32) (result i32)
+  (local $at i32)
+  (local.set $at (i32.and (i32.add (local.get $length) (i32.const 15)) (i32.const -16)))
+  (memory.fill (i32.add (i32.const 0x200000) (local.get $at)) (i32.const 0) (i32.const 48))
+  (i32.store offset=0x200000 (local.get $at) (local.get $first))
+  (i32.store offset=0x200004 (local.get $at) (local.get $second))
+  (i32.store (i32.const 0x200028) (local.get $at))
+  (i32.store (i32.const 0x20002c) (i32.const 8))
+  (i32.store (i32.const 0x200030) (i32.add (local.get $at) (i32.const 16)))
+  (i32.store (i32.const 0x200034) (i32.const 12))
+  (i32.store (i32.const 0x20000c) (i32.add (local.get $at) (i32.const 28)))
+  (i32.add (local.get $at) (i32.const 28)))

@@ -1,0 +1,21 @@
+;; A text of a megabyte for each row: every reply is within its limit, all of
+;; them together would fill the host's memory.
+(memory $memory (export "memory") 960)
+(func $transform (export "unskew:module/evaluate@1.0.0#transform")
+  (param $index i32) (param $batch i32) (param $length i32) (result i32)
+  (local $rows i32) (local $row i32) (local $end i32)
+  (local.set $rows (i32.load offset=4 (local.get $batch)))
+  (if (i32.gt_u (local.get $rows) (i32.const 48)) (then (unreachable)))
+  (local.set $length (i32.add (i32.const 512) (i32.shl (local.get $rows) (i32.const 20))))
+  (call $head (i32.const 80) (local.get $rows) (local.get $length))
+  (memory.fill (i32.const 0x200200) (i32.const 97) (i32.shl (local.get $rows) (i32.const 20)))
+  (i32.store (i32.const 0x200020) (i32.const 80))
+  (i32.store (i32.const 0x200024) (i32.shl (i32.add (local.get $rows) (i32.const 1)) (i32.const 2)))
+  (i32.store (i32.const 0x200028) (i32.const 512))
+  (i32.store (i32.const 0x20002c) (i32.shl (local.get $rows) (i32.const 20)))
+  (loop $next
+    (i32.store (i32.add (i32.const 0x200050) (i32.shl (local.get $row) (i32.const 2)))
+      (i32.shl (local.get $row) (i32.const 20)))
+    (local.set $row (i32.add (local.get $row) (i32.const 1)))
+    (br_if $next (i32.le_u (local.get $row) (local.get $rows))))
+  (call $done (local.get $length)))

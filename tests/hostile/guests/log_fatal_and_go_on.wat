@@ -1,0 +1,3 @@
+;; Says that it is about to trap, and does not.
+(func $thirteen (param $row i32)
+  (call $log (i32.const 4) (i32.const 1) (local.get $row) (i32.const 1024) (i32.const 4)))

@@ -1,0 +1,3 @@
+;; A message of 2 MiB, of which the host keeps little.
+(func $thirteen (param $row i32)
+  (call $log (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0x200000) (i32.const 0x200000)))

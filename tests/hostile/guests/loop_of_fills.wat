@@ -1,0 +1,5 @@
+;; Writes a megabyte in one instruction, again and again.
+(func $thirteen (param $row i32)
+  (loop $ever
+    (memory.fill (i32.const 0x300000) (i32.const 7) (i32.const 0x100000))
+    (br $ever)))

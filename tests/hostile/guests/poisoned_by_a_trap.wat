@@ -1,0 +1,18 @@
+;; Marks its memory, its global and its table before it traps. Whoever calls
+;; that instance again gets 666.
+(type $nothing (func))
+(table $table 1 funcref)
+(elem declare func $mark)
+(global $poison (mut i32) (i32.const 0))
+(func $mark)
+(func $thirteen (param $row i32)
+  (global.set $poison (i32.const 1))
+  (i32.store (i32.const 64) (i32.const 1))
+  (table.set $table (i32.const 0) (ref.func $mark))
+  (unreachable))
+(func $done (param $length i32) (result i32)
+  (if (i32.or (i32.or (global.get $poison) (i32.load (i32.const 64)))
+      (i32.eqz (ref.is_null (table.get $table (i32.const 0)))))
+    (then (memory.fill (i32.const 0x200040) (i32.const 66) (i32.const 64))))
+  (global.set $seen (i32.const 0))
+  (call $returned (i32.const 0x200000) (local.get $length)))

@@ -1,0 +1,4 @@
+;; An odd address for a request whose buffers count on multiples of 16.
+(func $realloc (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32)
+  (result i32)
+  (i32.const 0x100001))

@@ -1,0 +1,1 @@
+(func $thirteen (param $row i32) (unreachable))
