@@ -122,6 +122,7 @@ fn profile(project: &CargoProject) -> Vec<String> {
         // Dependencies count on wrapping where they do not ask for checks.
         "profile.release.package.\"*\".overflow-checks=false".to_owned(),
         "profile.release.package.unskew.overflow-checks=false".to_owned(),
+        "profile.release.package.unskew-aggregate.overflow-checks=false".to_owned(),
     ];
     if !project.sets_overflow_checks {
         settings.push("profile.release.overflow-checks=true".to_owned());
