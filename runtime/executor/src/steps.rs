@@ -17,7 +17,7 @@ use crate::transform::TransformOperator;
 
 /// What computes the transforms and aggregates that plans name: the modules
 /// of a project.
-pub trait ModuleCatalog: Send + Sync {
+pub trait ModuleCatalog {
     /// The transform of a module, or why there is none.
     fn transform(
         &self,
