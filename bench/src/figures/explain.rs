@@ -34,7 +34,7 @@ pub(super) fn explain(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         succeeded(command.args(["-c", &format!("import features{then}")]).output())
     };
     let plan: serde_json::Value = serde_json::from_slice(&ours()?.stdout)?;
-    let views = plan["views"].as_array().map_or(0, Vec::len);
+    let views = plan["feature_views"].as_array().map_or(0, Vec::len);
     ensure!(views == VIEWS, "explain shows {views} views");
     let counted = theirs("; print(len(features.registry.feature_views))")?.stdout;
     ensure!(String::from_utf8_lossy(&counted).trim() == VIEWS.to_string(), "CPython has others");

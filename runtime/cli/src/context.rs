@@ -35,7 +35,7 @@ pub(crate) struct Context {
 
 /// Fuel of one project's definitions: some seconds of Python. A row gets far
 /// less, but all of a project's code is imported at once.
-const DEFINER_FUEL: u64 = 10_000_000_000;
+const DEFINER_FUEL: u64 = 3_000_000_000;
 
 impl Context {
     /// Resolves the global options.

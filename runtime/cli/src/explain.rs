@@ -14,7 +14,7 @@ Examples:
   unskew explain shop user_orders         one view, with what it reads
   unskew explain --project shop fraud     one service, with the views behind it
   unskew explain shop --lineage           what depends on what, column by column
-  unskew explain shop --json | jq '.views[].name'
+  unskew explain shop --json | jq '.feature_views[].name'
   unskew explain definitions.yaml         a file of definitions, without modules";
 
 /// Show what the definitions of a project come to, or all their mistakes

@@ -1,6 +1,8 @@
 """Features of {{name}}."""
 
-from unskew import aggregate, transform
+from datetime import datetime
+
+from unskew import Avg, Count, Entity, Feature, FeatureService, Source, aggregate, feature_view, transform
 
 
 @transform
@@ -35,3 +37,27 @@ class MeanPrice:
 
     def finish(self) -> float | None:
         return self.cents / self.pieces if self.pieces > 0 else None
+
+
+class Visit:
+    """The columns of the event files."""
+
+    user_id: str
+    purchases: int
+    views: int | None
+    event_timestamp: datetime
+
+
+user = Entity("user")
+visits = Source("visits", Visit, files=["data/visits.parquet"])
+
+
+@feature_view(entities=user, source=visits, transforms=[rate], ttl="30d")
+class UserVisits:
+    """What a user did in the last week."""
+
+    rate_7d = Feature(Avg("rate").over("7d"), description="Mean of the visits' rates.")
+    visits_7d = Count().over("7d")
+
+
+recommendations = FeatureService("recommendations", features=[UserVisits])

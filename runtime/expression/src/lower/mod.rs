@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use arrow::datatypes::DataType as ArrowType;
-use sqlparser::ast::{AccessExpr, Expr, Ident, Spanned, Subscript};
+use sqlparser::ast::{AccessExpr, Expr, Ident, Spanned, Subscript, Value};
 use sqlparser::tokenizer::Span;
 use unskew_definition::{DataType, Field};
 
@@ -225,6 +225,13 @@ impl Lowering<'_> {
             (Expr::Identifier(column), AccessExpr::Dot(Expr::Identifier(field))) => {
                 self.path(expr, &[column.clone(), field.clone()])?
             }
+            // `column['field']` is the same.
+            (Expr::Identifier(column), AccessExpr::Subscript(Subscript::Index { index }))
+                if quoted_name(index).is_some() =>
+            {
+                let field = Ident::new(quoted_name(index).unwrap_or_default());
+                self.path(expr, &[column.clone(), field])?
+            }
             // `module.transform(...)`, which is no step into a column.
             (Expr::Identifier(module), AccessExpr::Dot(Expr::Function(function))) => {
                 self.function_of(expr, module, function)?
@@ -247,11 +254,15 @@ impl Lowering<'_> {
                 Ok(self.field(value, at))
             }
             AccessExpr::Subscript(Subscript::Index { index }) => {
+                if let Some(field) = quoted_name(index) {
+                    let at = self.field_at(expr, &value.data_type, field)?;
+                    return Ok(self.field(value, at));
+                }
                 let index = self.expression(index)?;
                 self.apply_named(expr, "array_element", vec![value, index])
             }
             _ => Err(self
-                .error(expr, "write value.field or list[index]; slices are not taken".to_owned())),
+                .error(expr, "write value.field, value['field'] or list[index]; slices are not taken".to_owned())),
         }
     }
 
@@ -351,5 +362,16 @@ fn refusal(expr: &Expr) -> &'static str {
             "this belongs to queries; an expression sees one row"
         }
         _ => "this form of SQL is not taken; docs/sql.md lists what is",
+    }
+}
+
+/// The name in `value['name']`.
+fn quoted_name(index: &Expr) -> Option<&str> {
+    match index {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
     }
 }
