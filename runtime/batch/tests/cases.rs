@@ -18,7 +18,7 @@ use unskew_cases::{Answer, Case, Question, case_files, event_batch};
 use unskew_definition::{DataType, Name};
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
 use unskew_executor::{AggregateKernel, EvaluationError, ModuleCatalog, TransformKernel};
-use unskew_plan::SourcePlan;
+use unskew_plan::{ServiceFeature, SourcePlan};
 
 struct NoModules;
 
@@ -85,14 +85,28 @@ fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Re
         let files = |source: &SourcePlan| -> Result<Vec<PathBuf>, BatchError> {
             source_files(source, folder, &[format!("{}.*", source.name)])
         };
-        let summary = train(&job, &features, &files, &NoModules, &mut |_, _| {}, &|| false)?;
+        // A case may ask for one feature by two names; a table has it once.
+        let mut columns = Vec::with_capacity(features.len());
+        let mut asked: Vec<ServiceFeature> = Vec::new();
+        for feature in &features {
+            let same = |f: &ServiceFeature| {
+                f.view.id() == feature.view.id() && f.feature == feature.feature
+            };
+            let known = asked.iter().position(same);
+            columns.push(known.unwrap_or(asked.len()));
+            if known.is_none() {
+                asked.push(feature.clone());
+            }
+        }
+        let summary = train(&job, &asked, &files, &NoModules, &mut |_, _| {}, &|| false)?;
         if let Some(warnings) = &case.warnings {
             let found = summary.labels_at_event_time;
             ensure!(found == warnings.labels_at_event_time, "{found} labels at an event's time");
         }
         let table = read(&job.output)?;
         ensure!(table.num_rows() == questions.len(), "one row for each label");
-        for (name, (feature, summary)) in names.iter().zip(features.iter().zip(&summary.features)) {
+        for ((name, feature), column) in names.iter().zip(&features).zip(columns) {
+            let summary = &summary.features[column];
             let values = table.column_by_name(&summary.column).context("the feature's column")?;
             let statuses = table.column_by_name(&format!("{}__status", summary.column));
             let statuses = statuses.context("the status' column")?.as_string::<i32>();
@@ -162,7 +176,10 @@ fn write_labels(
                 Some(data_type) => {
                     let mut column = ColumnBuilder::new(&data_type.parse()?, texts.len());
                     for text in texts {
-                        text.map_or_else(|| Ok(column.push_null()), |text| column.push_text(&text))?;
+                        match text {
+                            None => column.push_null(),
+                            Some(text) => column.push_text(&text)?,
+                        }
                     }
                     column.finish()
                 }
