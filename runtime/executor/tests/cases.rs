@@ -39,7 +39,7 @@ fn every_case_is_answered_as_it_says() {
     let only = std::env::var("UNSKEW_CASE").ok();
     let mut wrong = Vec::new();
     for path in &files {
-        let name = path.strip_prefix(unskew_cases::folder()).unwrap().display().to_string();
+        let name = path.strip_prefix(unskew_cases::folder()).unwrap_or(path).display().to_string();
         if only.as_ref().is_some_and(|only| !name.contains(only)) {
             continue;
         }

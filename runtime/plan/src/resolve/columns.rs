@@ -64,4 +64,9 @@ impl Columns {
     pub(super) fn has_any_broken(&self) -> bool {
         self.any_broken
     }
+
+    /// Whether any column is not known, with a name or without.
+    pub(super) fn has_broken(&self) -> bool {
+        self.any_broken || !self.broken.is_empty()
+    }
 }

@@ -21,7 +21,7 @@ impl Resolver<'_> {
         subject: &str,
     ) -> Vec<FeatureField> {
         let Some(written) = written else {
-            if usual.is_empty() && !columns.has_any_broken() {
+            if usual.is_empty() && !columns.has_broken() {
                 self.mistake(
                     place,
                     subject,

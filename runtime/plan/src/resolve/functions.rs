@@ -118,15 +118,19 @@ impl<'a> Resolver<'a> {
                 } else {
                     meant(name.as_str(), names)
                 };
-                Found::Missing(format!("no module has a {what} {:?}", name.as_str()), fix)
+                Found::Missing(format!("no module has {} {what} {:?}", article(what), name.as_str()), fix)
             }
             several => {
                 let names: Vec<&str> = several.iter().map(|(module, _)| module.as_str()).collect();
                 Found::Missing(
-                    format!("several modules have a {what} {:?}: {}", name.as_str(), names.join(", ")),
+                    format!("several modules have {} {what} {:?}: {}", article(what), name.as_str(), names.join(", ")),
                     format!("name one of them: {{{what}: {name}, module: {}}}", names[0]),
                 )
             }
         }
     }
+}
+
+fn article(word: &str) -> &'static str {
+    if word.starts_with('a') { "an" } else { "a" }
 }

@@ -72,7 +72,7 @@ impl Resolver<'_> {
         };
         if let Some(window) = &view.window
             && view.aggregates.is_empty()
-            && !columns.has_any_broken()
+            && !columns.has_broken()
         {
             let what = "it has a window and no aggregates";
             self.mistake(&window.place, subject, what, "add \"aggregates\", or remove the window");
