@@ -6,6 +6,7 @@ mod faults;
 mod fresh;
 mod load;
 mod python;
+mod run_file;
 mod scaling;
 mod warm;
 
@@ -43,6 +44,7 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "host.python_batch", measure: python::columns },
     Measurable { id: "host.faults", measure: faults::faults },
     Measurable { id: "host.scaling", measure: scaling::scaling },
+    Measurable { id: "host.run_file", measure: run_file::run_file },
     Measurable { id: "host.build", measure: load::build },
     Measurable { id: "host.load", measure: load::load },
     Measurable { id: "kernel.explain", measure: explain::explain },

@@ -16,6 +16,12 @@ pub(crate) struct Guests {
     pub(crate) cache_dir: PathBuf,
 }
 
+/// What else decides a module's bytes: the compilers' settings.
+const HOW_MODULES_ARE_BUILT: [&str; 2] = [
+    include_str!("../../runtime/build/src/rust.rs"),
+    include_str!("../../runtime/build/src/python.rs"),
+];
+
 /// `bench/guests`.
 pub(crate) fn guests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("guests")
@@ -30,8 +36,10 @@ impl Guests {
     /// The component of a project in `bench/guests`.
     pub(crate) fn module(&self, name: &str) -> anyhow::Result<Vec<u8>> {
         let dir = project(name);
-        let digest = source_digest(&dir).map_err(|e| anyhow!("{e}"))?;
-        self.kept(&format!("{name}-{digest}"), || {
+        let sources = source_digest(&dir).map_err(|e| anyhow!("{e}"))?;
+        let built_by = HOW_MODULES_ARE_BUILT.map(str::as_bytes).concat();
+        let digest = Sha256::digest([sources.to_string().as_bytes(), &built_by].concat());
+        self.kept(&format!("{name}-{digest:x}"), || {
             let options = BuildOptions { cache_dir: self.cache_dir.clone(), offline: false };
             build(&dir, &options).map(|built| built.component).map_err(|e| anyhow!("{e}"))
         })

@@ -8,8 +8,16 @@ use std::{env, fs, io};
 const SDKS: [(&str, &str); 2] = [("RUST", "rust"), ("PYTHON", "python")];
 const LEFT_OUT: [&str; 5] = ["target", "tests", "__pycache__", "node_modules", "dist"];
 
+/// The crate that the Rust SDK depends on, and where it lies in what is
+/// unpacked: both as the SDK's `Cargo.toml` names them.
+const AGGREGATE: &str = "../../runtime/aggregate";
+const AGGREGATE_FOLDER: &str = "aggregate";
+/// In that crate's `Cargo.toml`, before what its own tests need.
+const TESTS_ONLY: &str = "# From here on nothing is carried into the SDK.";
+
 fn main() -> io::Result<()> {
     let manifest_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by Cargo"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by Cargo"));
     let sdks = manifest_dir.join("../../sdk-guest");
     let mut code = String::new();
     for (constant, folder) in SDKS {
@@ -19,6 +27,9 @@ fn main() -> io::Result<()> {
         if root.is_dir() {
             collect(&root, &root, &mut files)?;
         }
+        if constant == "RUST" {
+            add_aggregate(&root, &out, &mut files)?;
+        }
         files.sort();
         let _ = writeln!(code, "pub(super) const {constant}: &[(&str, &[u8])] = &[");
         for (name, path) in files {
@@ -26,8 +37,32 @@ fn main() -> io::Result<()> {
         }
         code.push_str("];\n");
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by Cargo"));
     fs::write(out.join("sdk_files.rs"), code)
+}
+
+/// Adds the crate that the SDK depends on, and makes both `Cargo.toml`s fit.
+fn add_aggregate(sdk: &Path, out: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    let root = sdk.join(AGGREGATE);
+    println!("cargo::rerun-if-changed={}", root.join("src").display());
+    println!("cargo::rerun-if-changed={}", root.join("Cargo.toml").display());
+    let mut of_aggregate = Vec::new();
+    collect(&root, &root, &mut of_aggregate)?;
+    let manifest = format!("{AGGREGATE_FOLDER}/Cargo.toml");
+    files.extend(
+        of_aggregate.into_iter().map(|(name, path)| (format!("{AGGREGATE_FOLDER}/{name}"), path)),
+    );
+    let mut rewrite = |name: &str, change: &dyn Fn(&str) -> Option<String>| -> io::Result<()> {
+        let (_, path) = files.iter_mut().find(|(found, _)| found == name).expect("it is there");
+        let text = change(&fs::read_to_string(&*path)?)
+            .unwrap_or_else(|| panic!("{} has not what build.rs looks for", path.display()));
+        *path = out.join(name.replace('/', "-"));
+        fs::write(path, text)
+    };
+    rewrite("Cargo.toml", &|text| {
+        let [from, to] = [AGGREGATE, AGGREGATE_FOLDER].map(|path| format!("path = \"{path}\""));
+        text.contains(&from).then(|| text.replace(&from, &to))
+    })?;
+    rewrite(&manifest, &|text| text.split_once(TESTS_ONLY).map(|(kept, _)| kept.to_owned()))
 }
 
 fn collect(root: &Path, dir: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {

@@ -267,6 +267,12 @@ impl ExactSum {
         self.divided_by(&[])
     }
 
+    /// The exact sum divided by `count`, rounded to the nearest float once;
+    /// none where `count` is 0.
+    pub fn mean(&self, count: u64) -> Option<f64> {
+        (count > 0).then(|| self.divided_by(&[count]))
+    }
+
     /// The sum divided by all of these, which are not zero, rounded once.
     pub(crate) fn divided_by(&self, divisors: &[u64]) -> f64 {
         match &self.0 {

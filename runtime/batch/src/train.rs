@@ -56,6 +56,9 @@ pub struct TrainingSummary {
     pub features: Vec<FeatureSummary>,
     /// Rows that views left out: how many, by reason.
     pub left_out: BTreeMap<String, u64>,
+    /// How many labels are at the very time of an event of their entity, whose
+    /// source does not say when it was known.
+    pub labels_at_event_time: usize,
     /// What is worth a second look.
     pub warnings: Vec<String>,
 }
@@ -121,13 +124,20 @@ pub fn train(
     let mut writer = TableWriter::create(&job.output, &table.schema(), job.compression)?;
     writer.write(&table)?;
     writer.commit()?;
-    let ServiceAnswers { features, dead_letters, warnings } = answers;
+    let ServiceAnswers { features, dead_letters, mut warnings, at_event_time } = answers;
+    if at_event_time > 0 {
+        warnings.push(format!(
+            "{at_event_time} of {} labels are at the very time of an event of their entity, which counts; if events are known only later, give their source a created_timestamp",
+            table.num_rows()
+        ));
+    }
     Ok(TrainingSummary {
         output: job.output.clone(),
         labels: table.num_rows() as u64,
         sources,
         features: features.iter().zip(&names).map(|(f, name)| FeatureSummary::new(f, name)).collect(),
         left_out: by_reason(&dead_letters),
+        labels_at_event_time: at_event_time,
         warnings,
     })
 }
@@ -138,9 +148,17 @@ fn column_names(
     features: &[ServiceFeature],
     labels: &RecordBatch,
 ) -> Result<Vec<String>, BatchError> {
-    let of = |feature: &ServiceFeature| match job.full_feature_names {
-        true => format!("{}__{}", feature.view.id().name, feature.field().name),
-        false => feature.field().name.to_string(),
+    let of = |feature: &ServiceFeature| {
+        let (id, name) = (feature.view.id(), &feature.field().name);
+        let is_other = |other: &ServiceFeature| {
+            other.view.id().name == id.name && other.view.id().version != id.version
+        };
+        match job.full_feature_names {
+            // Versions of one view stand side by side.
+            true if features.iter().any(is_other) => format!("{}_v{}__{name}", id.name, id.version),
+            true => format!("{}__{name}", id.name),
+            false => name.to_string(),
+        }
     };
     let names: Vec<String> = features.iter().map(of).collect();
     let schema = labels.schema();

@@ -110,8 +110,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sdk = unpack_sdk(dir.path(), Language::Rust).unwrap();
         assert_eq!(sdk, dir.path().join(".unskew/sdk-rust"));
-        for file in ["Cargo.toml", "src/lib.rs", "macros/Cargo.toml", "macros/src/lib.rs"] {
+        for file in [
+            "Cargo.toml",
+            "src/lib.rs",
+            "macros/Cargo.toml",
+            "macros/src/lib.rs",
+            "aggregate/Cargo.toml",
+            "aggregate/src/groups/mod.rs",
+        ] {
             assert!(sdk.join(file).is_file(), "{file} is missing");
+        }
+        // Nothing in it lies elsewhere or comes from a registry.
+        for file in ["Cargo.toml", "aggregate/Cargo.toml"] {
+            let manifest = fs::read_to_string(sdk.join(file)).unwrap();
+            assert!(!manifest.contains("..") && !manifest.contains("dev-dependencies"), "{file}");
         }
 
         let edited = sdk.join("src/lib.rs");

@@ -23,7 +23,6 @@ pub mod rows;
 pub mod service;
 mod state_bytes;
 mod steps;
-pub mod text;
 pub mod tiles;
 mod trailing_window;
 mod transform;

@@ -16,7 +16,7 @@ use wasmtime::component::__internal::{
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, Lower};
 use wasmtime::{Result, ValRaw, bail};
 
-use crate::encode::Request;
+use crate::encode::{ALIGNMENT, Request};
 
 /// A reply as it came: copied out of the module's memory, checked for nothing
 /// but its bounds.
@@ -25,6 +25,9 @@ pub(crate) struct ReplyBytes {
     /// When the module had done its work.
     pub(crate) returned: Instant,
 }
+
+/// A [`ReplyBytes`] that does not look at the clock.
+pub(crate) struct UntimedReply(pub(crate) MutableBuffer);
 
 /// The first bytes of a text that a module hands to the host.
 pub(crate) struct TextStart {
@@ -38,8 +41,8 @@ const TEXT_START_BYTES: usize = 4096;
 /// A text whose length the store's hostcall fuel bounds.
 pub(crate) struct Text(pub(crate) String);
 
-/// The parameters of every export but `manifest`.
-pub(crate) type Parameters<'a> = (u32, Request<'a>);
+/// The parameters of every export but `manifest`: a [`Request`], or the bytes of one.
+pub(crate) type Parameters<R> = (u32, R);
 
 const _: () = assert!(size_of::<usize>() == 8, "32-bit lengths of a module must fit a usize");
 
@@ -113,6 +116,19 @@ fn slice<'a>(cx: &LiftContext<'a>, (at, length): (usize, usize)) -> Result<&'a [
     }
 }
 
+fn copied(cx: &mut LiftContext<'_>, pair: (usize, usize)) -> Result<MutableBuffer> {
+    let bytes = slice(cx, pair)?;
+    cx.consume_fuel(bytes.len())?;
+    // Aligned as the buffers in it are, which allocators give for nothing;
+    // arrow's own buffers ask for more.
+    let blocks = Vec::<i128>::with_capacity(bytes.len().div_ceil(size_of::<i128>()));
+    let mut buffer = MutableBuffer::from(blocks);
+    buffer.extend_from_slice(bytes);
+    Ok(buffer)
+}
+
+const _: () = assert!(align_of::<i128>() == ALIGNMENT, "buffers are aligned for every value");
+
 macro_rules! lift_pair {
     ($type:ty, like $like:ty, $read:expr) => {
         // SAFETY: as for `Request`, the type is laid out and checked as wasmtime's own.
@@ -148,12 +164,10 @@ macro_rules! lift_pair {
 
 lift_pair!(ReplyBytes, like[u8], |cx: &mut LiftContext<'_>, pair| {
     let returned = Instant::now();
-    let bytes = slice(cx, pair)?;
-    cx.consume_fuel(bytes.len())?;
-    let mut buffer = MutableBuffer::new(bytes.len());
-    buffer.extend_from_slice(bytes);
-    Ok(Self { bytes: buffer, returned })
+    Ok(Self { bytes: copied(cx, pair)?, returned })
 });
+
+lift_pair!(UntimedReply, like[u8], |cx: &mut LiftContext<'_>, pair| copied(cx, pair).map(Self));
 
 lift_pair!(Text, like str, |cx: &mut LiftContext<'_>, pair| {
     let bytes = slice(cx, pair)?;
@@ -170,5 +184,5 @@ lift_pair!(TextStart, like str, |cx: &mut LiftContext<'_>, pair| {
 /// Proves at compile time that the parameters are what `TypedFunc` takes.
 const _: fn() = || {
     fn named<T: ComponentNamedList + Lower>() {}
-    named::<Parameters<'_>>();
+    named::<Parameters<Request<'_>>>();
 };

@@ -243,7 +243,7 @@ fn read_offsets(bytes: &Buffer, span: Span, length: usize) -> Result<OffsetBuffe
     Ok(OffsetBuffer::new(ScalarBuffer::from(slice(bytes, span))))
 }
 
-fn values_array(
+pub(crate) fn values_array(
     bytes: &Buffer,
     scalar: &DataType,
     values: Span,

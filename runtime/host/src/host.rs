@@ -8,7 +8,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::cache::NativeCache;
 use crate::compile::Compiler;
-use crate::config::{HostConfig, NanPolicy};
+use crate::config::{HostConfig, Isolation, NanPolicy};
 use crate::engine::TickingEngine;
 use crate::error::{HostError, LoadError};
 use crate::inspect::{EVALUATE_INTERFACE, check_contract, check_size};
@@ -16,8 +16,10 @@ use crate::instance::{Export, ExportIndices, GuestState, Instance, Setting};
 use crate::limits::Limits;
 use crate::log::Journal;
 use crate::metrics::CallMetrics;
-use crate::module::{CompiledModule, Inner};
+use crate::module::{CompiledModule, Inner, Maker};
+use crate::one_row::OneRow;
 use crate::pool::Pools;
+use crate::prepared::Prepared;
 
 /// Compiles modules and gives them a place to run. Clones share everything.
 #[derive(Clone)]
@@ -76,20 +78,27 @@ impl Host {
             _ => shared.limits.memory_bytes,
         };
         let functions = manifest.transforms.len() + 4 * manifest.aggregates.len();
+        let isolation = shared.config.isolation;
+        let maker = Arc::new(Maker {
+            limits: Arc::clone(&shared.limits),
+            journal: Arc::new(Journal::new(manifest.name.as_str())),
+            memory_limit,
+            pre,
+            indices,
+            pools: Arc::clone(&shared.pools),
+        });
         let module = Arc::new(Inner {
             digest,
             imports,
             component_bytes: component.len(),
             limits: Arc::clone(&shared.limits),
-            journal: Arc::new(Journal::new(manifest.name.as_str())),
-            memory_limit,
-            isolation: shared.config.isolation,
+            isolation,
             nan,
-            pre,
-            indices,
             idle: shared.pools.add(),
-            pools: Arc::clone(&shared.pools),
+            prepared: (isolation == Isolation::Fresh).then(|| Prepared::new(&maker)),
+            maker,
             metrics: Mutex::new(CallMetrics::default()),
+            one_row: manifest.transforms.iter().map(OneRow::of).collect(),
             fuel_per_row: std::iter::repeat_with(AtomicU64::default).take(functions).collect(),
             manifest,
             manifest_json: manifest_json.into(),

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use wasmtime::component::{Func, Instance as ComponentInstance, TypedFunc};
+use wasmtime::component::{Func, Instance as ComponentInstance, Lift, Lower, TypedFunc};
 use wasmtime::{ResourceLimiter, Store, Trap};
 
-use crate::boundary::{Parameters, ReplyBytes, Text};
+use crate::boundary::{Parameters, ReplyBytes, Text, UntimedReply};
 use crate::encode::Request;
 use crate::engine::EPOCH;
 use crate::error::Fault;
@@ -100,13 +100,25 @@ pub(crate) struct Instance {
     manifest: Func,
     batch: [Func; Export::ALL.len()],
     calls: u32,
+    /// The function of its first call, which had no rows.
+    first: Option<(Export, u32)>,
 }
 
 /// A reply that was copied out, and the fuel that it took.
-pub(crate) struct Answer {
-    pub(crate) reply: ReplyBytes,
+pub(crate) struct Answer<P = ReplyBytes> {
+    pub(crate) reply: P,
     pub(crate) fuel: u64,
 }
+
+/// What a call can take: laid out as the component's `list<u8>`.
+pub(crate) trait RequestBody: Lower {}
+impl RequestBody for Request<'_> {}
+impl RequestBody for &[u8] {}
+
+/// What a call can give, laid out likewise.
+pub(crate) trait ReplyBody: Lift {}
+impl ReplyBody for ReplyBytes {}
+impl ReplyBody for UntimedReply {}
 
 /// A call that failed, and the row that the module named, if it did.
 pub(crate) struct FailedCall {
@@ -155,7 +167,7 @@ impl Instance {
         };
         let manifest = func(&mut store, &indices.manifest);
         let batch = std::array::from_fn(|i| func(&mut store, &indices.batch[i]));
-        Ok(Self { store, manifest, batch, calls: 0 })
+        Ok(Self { store, manifest, batch, calls: 0, first: None })
     }
 
     /// Checks that the exports have the types of the contract.
@@ -183,19 +195,20 @@ impl Instance {
     }
 
     /// One call. After a failure the instance is of no more use.
-    pub(crate) fn call(
+    pub(crate) fn call<R: RequestBody, P: ReplyBody>(
         &mut self,
         export: Export,
         index: u32,
-        request: Request<'_>,
-    ) -> Result<Answer, FailedCall> {
+        request: R,
+    ) -> Result<Answer<P>, FailedCall> {
         let reply_bytes = self.store.data().limits.reply_bytes;
         let fuel = arm(&mut self.store, reply_bytes);
         self.calls += 1;
+        self.first.get_or_insert((export, index));
         let func = self.batch[export as usize];
         // SAFETY: `check_types` has compared the function with `list<u8>` both
-        // ways, and `Request` and `ReplyBytes` are laid out as those.
-        let typed = unsafe { TypedFunc::<Parameters<'_>, (ReplyBytes,)>::new_unchecked(func) };
+        // ways, and `RequestBody` and `ReplyBody` are laid out as those.
+        let typed = unsafe { TypedFunc::<Parameters<R>, (P,)>::new_unchecked(func) };
         match typed.call(&mut self.store, (index, request)) {
             Ok((reply,)) => {
                 let left = self.store.get_fuel().unwrap_or(0);
@@ -209,6 +222,16 @@ impl Instance {
     pub(crate) fn is_spent(&self) -> bool {
         let GuestState { limits, memory, memory_limit, .. } = self.store.data();
         self.calls >= limits.calls_per_instance || *memory > memory_limit / 4 * 3
+    }
+
+    /// How often it has been called, with the zero-row call when it was made.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Whether its zero-row call was of this function.
+    pub(crate) fn is_made_for(&self, export: Export, index: u32) -> bool {
+        self.first == Some((export, index))
     }
 
     /// Bytes of its linear memories.

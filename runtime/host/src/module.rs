@@ -7,6 +7,7 @@ use serde::Serialize;
 use unskew_definition::{Manifest, ModuleDigest};
 use wasmtime::component::InstancePre;
 
+use crate::boundary::ReplyBytes;
 use crate::config::{CallShape, Isolation, NanPolicy};
 use crate::encode::{Groups, Request};
 use crate::engine::TickingEngine;
@@ -14,7 +15,9 @@ use crate::instance::{Export, ExportIndices, FailedCall, GuestState, Instance, S
 use crate::limits::Limits;
 use crate::log::Journal;
 use crate::metrics::CallMetrics;
+use crate::one_row::OneRow;
 use crate::pool::{IdleInstances, Pools};
+use crate::prepared::Prepared;
 
 /// A module that is ready to be called, from any number of threads. Clones
 /// share its instances.
@@ -28,20 +31,31 @@ pub(crate) struct Inner {
     pub(crate) imports: Vec<String>,
     pub(crate) component_bytes: usize,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) memory_limit: usize,
     pub(crate) isolation: Isolation,
     pub(crate) nan: NanPolicy,
-    pub(crate) pre: InstancePre<GuestState>,
-    pub(crate) indices: ExportIndices,
+    /// Those that wait for a next call: none where each has one of its own.
     pub(crate) idle: Arc<IdleInstances>,
-    pub(crate) pools: Arc<Pools>,
+    /// Those that are made ahead where each call has one of its own.
+    pub(crate) prepared: Option<Prepared>,
+    pub(crate) maker: Arc<Maker>,
     pub(crate) metrics: Mutex<CallMetrics>,
     /// What a row of each transform, then of each aggregate's four functions,
     /// took last: a guess for how many rows fit one call.
     pub(crate) fuel_per_row: Vec<AtomicU64>,
+    /// The short way of each transform, where it has one.
+    pub(crate) one_row: Vec<Option<OneRow>>,
     /// Keeps deadlines going while the module lives.
     pub(crate) _engine: Arc<TickingEngine>,
+}
+
+/// What it takes to make an instance.
+pub(crate) struct Maker {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) memory_limit: usize,
+    pub(crate) pre: InstancePre<GuestState>,
+    pub(crate) indices: ExportIndices,
+    pub(crate) pools: Arc<Pools>,
 }
 
 /// What an evaluation yields.
@@ -169,7 +183,11 @@ impl Inner {
         metrics: &mut CallMetrics,
     ) -> Result<(Instance, bool), FailedCall> {
         let start = Instant::now();
-        let idle = if fresh { None } else { self.idle.take() };
+        let idle = match &self.prepared {
+            Some(prepared) if fresh => prepared.take(export, index),
+            _ if fresh => None,
+            _ => self.idle.take(),
+        };
         let result = match idle {
             Some(instance) => {
                 metrics.pool_hits += 1;
@@ -178,47 +196,30 @@ impl Inner {
             }
             None => {
                 metrics.pool_misses += 1;
-                self.instantiate(export, index, inputs, columns).map(|instance| (instance, true))
+                self.maker.make(export, index, inputs, columns).map(|instance| (instance, true))
             }
         };
         metrics.acquire += start.elapsed();
         result
     }
 
-    fn instantiate(
-        &self,
-        export: Export,
-        index: u32,
-        inputs: &[unskew_definition::Field],
-        columns: &[ArrayRef],
-    ) -> Result<Instance, FailedCall> {
-        let setting = Setting {
-            limits: &self.limits,
-            journal: &self.journal,
-            memory_limit: self.memory_limit,
-        };
-        let mut instance = self.pools.make_room_for(self.limits.deadline, || {
-            Instance::new(&self.pre, &self.indices, &setting)
-        })?;
-        // Whatever a module sets up on its first call, it sets up here, so
-        // that a row never tells a first call from a later one.
-        let groups = (export == Export::Partial).then_some(Groups { of_rows: &[], count: 0 });
-        let request = Request::new(inputs, columns, 0..0, groups);
-        match instance.call(export, index, request) {
-            Ok(_) => Ok(instance),
-            Err(failed) => {
-                self.pools.discard(instance);
-                Err(failed)
-            }
-        }
-    }
-
     /// Takes an instance back after a call that succeeded.
-    pub(crate) fn release(&self, instance: Instance, isolation: Isolation) {
-        if isolation == Isolation::Fresh || instance.is_spent() {
-            self.pools.discard(instance);
-        } else {
-            self.pools.keep(&self.idle, instance);
+    pub(crate) fn release(
+        &self,
+        instance: Instance,
+        isolation: Isolation,
+        (export, index, inputs): (Export, u32, &[unskew_definition::Field]),
+    ) {
+        match &self.prepared {
+            Some(prepared) if isolation == Isolation::Fresh => {
+                if let Some(instance) = prepared.used_up(instance, export, index, inputs) {
+                    self.maker.pools.discard(instance);
+                }
+            }
+            _ if isolation == Isolation::Fresh || instance.is_spent() => {
+                self.maker.pools.discard(instance);
+            }
+            _ => self.maker.pools.keep(&self.idle, instance),
         }
     }
 
@@ -241,5 +242,58 @@ impl Inner {
 
     pub(crate) fn add_metrics(&self, metrics: CallMetrics) {
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) += metrics;
+    }
+}
+
+impl Maker {
+    /// A new instance, after a zero-row call of this function.
+    pub(crate) fn make(
+        &self,
+        export: Export,
+        index: u32,
+        inputs: &[unskew_definition::Field],
+        columns: &[ArrayRef],
+    ) -> Result<Instance, FailedCall> {
+        let instance = self.pools.make_room_for(self.limits.deadline, || self.instantiate())?;
+        self.called_once(instance, export, index, inputs, columns)
+    }
+
+    /// The same, which takes no room from anyone.
+    pub(crate) fn make_if_there_is_room(
+        &self,
+        export: Export,
+        index: u32,
+        inputs: &[unskew_definition::Field],
+        columns: &[ArrayRef],
+    ) -> Result<Instance, FailedCall> {
+        let instance = self.instantiate().map_err(|(_, failed)| failed)?;
+        self.called_once(instance, export, index, inputs, columns)
+    }
+
+    fn instantiate(&self) -> Result<Instance, (wasmtime::Error, FailedCall)> {
+        let Self { limits, journal, memory_limit, .. } = self;
+        let setting = Setting { limits, journal, memory_limit: *memory_limit };
+        Instance::new(&self.pre, &self.indices, &setting)
+    }
+
+    fn called_once(
+        &self,
+        mut instance: Instance,
+        export: Export,
+        index: u32,
+        inputs: &[unskew_definition::Field],
+        columns: &[ArrayRef],
+    ) -> Result<Instance, FailedCall> {
+        // Whatever a module sets up on its first call, it sets up here, so
+        // that a row never tells a first call from a later one.
+        let groups = (export == Export::Partial).then_some(Groups { of_rows: &[], count: 0 });
+        let request = Request::new(inputs, columns, 0..0, groups);
+        match instance.call::<_, ReplyBytes>(export, index, request) {
+            Ok(_) => Ok(instance),
+            Err(failed) => {
+                self.pools.discard(instance);
+                Err(failed)
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wasmtime::PoolConcurrencyLimitError;
 
 use crate::error::Fault;
-use crate::instance::{FailedCall, Instance};
+use crate::instance::{Export, FailedCall, Instance};
 use crate::limits::Limits;
 
 /// Instances of one module that wait for their next call.
@@ -36,6 +36,19 @@ impl IdleInstances {
         let instance = lock(&self.instances).pop()?;
         self.idle_bytes.fetch_sub(instance.memory_bytes(), Ordering::Relaxed);
         Some(instance)
+    }
+
+    /// One whose zero-row call was of this function.
+    pub(crate) fn take_made_for(&self, export: Export, index: u32) -> Option<Instance> {
+        let mut instances = lock(&self.instances);
+        let at = instances.iter().rposition(|instance| instance.is_made_for(export, index))?;
+        let instance = instances.swap_remove(at);
+        self.idle_bytes.fetch_sub(instance.memory_bytes(), Ordering::Relaxed);
+        Some(instance)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.instances).len()
     }
 
     fn put(&self, instance: Instance) {

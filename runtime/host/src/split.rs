@@ -18,6 +18,7 @@ use crate::decode::{Failing, Reply, decode};
 use crate::encode::{Groups, Request, WriteClock};
 use crate::error::{CallError, Fault};
 use crate::instance::{Answer, Export, FailedCall};
+use crate::limits::Limits;
 use crate::log::cut;
 use crate::metrics::CallMetrics;
 use crate::module::{Inner, RowError, RowStatus};
@@ -80,9 +81,29 @@ enum Attempt {
 
 /// Rows whose calls together take this part of the fuel are handed over at once.
 const FUEL_SHARE_OF_A_CALL: u64 = 4;
+/// As much fuel burns in the time that a call takes beside its rows.
+const FUEL_OF_A_CALL: u64 = 10_000;
 /// A reply that took more than this part of the fuel does not count, unless
 /// its row was alone in a fresh instance.
 const FUEL_SHARE_THAT_COUNTS: u64 = 2;
+
+/// Whether a reply that took so much fuel counts for rows in company, or for
+/// one in an instance that was called before.
+pub(crate) fn counts(fuel: u64, limits: &Limits) -> bool {
+    fuel <= limits.fuel / FUEL_SHARE_THAT_COUNTS
+}
+
+/// The rows that a reply names as failed, whose first row is `start`.
+pub(crate) fn failed_rows(
+    start: usize,
+    errors: Vec<(usize, String)>,
+) -> impl Iterator<Item = RowError> {
+    errors.into_iter().map(move |(row, message)| RowError {
+        row: start + row,
+        status: RowStatus::Failed,
+        message,
+    })
+}
 
 impl Evaluation<'_> {
     pub(crate) fn run(&self) -> Result<Parts, CallError> {
@@ -95,6 +116,7 @@ impl Evaluation<'_> {
     fn run_into(&self, parts: &mut Parts) -> Result<(), CallError> {
         let most = self.shape.rows_per_call.clamp(1, self.module.limits.rows_per_call.max(1));
         let mut step = most;
+        let mut faults = 0;
         let mut locals = LocalGroups::default();
         // Ranges still to do, the next one last. Each fault adds at most two
         // and takes one away, and ranges only get shorter.
@@ -128,15 +150,9 @@ impl Evaluation<'_> {
                     parts.bytes = parts.bytes.saturating_add(bytes);
                     self.contain(parts.bytes)?;
                     if careful {
-                        step = (step * 2).min(most);
+                        step = (step * 2).min(self.rows_that_waste_least(range.end, faults, most));
                     }
-                    for (row, message) in reply.errors {
-                        parts.errors.push(RowError {
-                            row: range.start + row,
-                            status: RowStatus::Failed,
-                            message,
-                        });
-                    }
+                    parts.errors.extend(failed_rows(range.start, reply.errors));
                     parts.parts.push(Part { rows: range, columns: reply.columns, groups });
                 }
                 Attempt::Failed { fault, .. } if single => {
@@ -147,6 +163,7 @@ impl Evaluation<'_> {
                 }
                 Attempt::Failed { fault, row, .. } => {
                     self.host_trouble(&fault)?;
+                    faults += 1;
                     let before = todo.len();
                     is_believed &= range.end > said_well;
                     match row.map(|row| row as usize).filter(|&row| row < length && is_believed) {
@@ -154,7 +171,8 @@ impl Evaluation<'_> {
                             let row = range.start + row;
                             said_well = row;
                             todo.extend([row + 1..range.end, row..row + 1, range.start..row]);
-                            step = (2 * (row - range.start)).clamp(1, most);
+                            let best = self.rows_that_waste_least(row, faults, most);
+                            step = (2 * (row - range.start)).clamp(1, best);
                         }
                         None => {
                             let middle = range.start + length / 2;
@@ -173,6 +191,21 @@ impl Evaluation<'_> {
             self.bear(parts, decided)?;
         }
         self.bear(parts, self.arguments.rows)
+    }
+
+    /// How many rows to hand over at once where `faults` calls have failed so
+    /// far, up to row `decided`. A fault wastes half of its call's rows, and
+    /// each call has its own cost: with m rows for each fault, c the cost of a
+    /// call and r that of a row, the waste `s / 2 * r / m + c / s` for each row
+    /// is least at `s = sqrt(2 m c / r)`.
+    fn rows_that_waste_least(&self, decided: usize, faults: u64, most: usize) -> usize {
+        if faults == 0 {
+            return most;
+        }
+        let fuel_per_row = self.fuel_guess().load(Ordering::Relaxed).max(1);
+        let rows_per_fault = decided as u64 / faults + 1;
+        let best = (2 * rows_per_fault).saturating_mul(FUEL_OF_A_CALL / fuel_per_row + 1).isqrt();
+        usize::try_from(best).unwrap_or(usize::MAX).clamp(1, most)
     }
 
     /// How many rows from the start of `range` go into one call.
@@ -240,7 +273,7 @@ impl Evaluation<'_> {
             Ok(answer) => answer,
             Err(failure) => {
                 metrics.run += clock.written().elapsed();
-                module.pools.discard(instance);
+                module.maker.pools.discard(instance);
                 return failed(failure, fresh, metrics);
             }
         };
@@ -248,8 +281,8 @@ impl Evaluation<'_> {
         metrics.fuel += fuel;
         metrics.bytes_out += bytes.len() as u64;
         self.fuel_guess().store(fuel / range.len().max(1) as u64, Ordering::Relaxed);
-        if fuel > module.limits.fuel / FUEL_SHARE_THAT_COUNTS && !(range.len() <= 1 && fresh) {
-            module.release(instance, self.shape.isolation);
+        if !counts(fuel, &module.limits) && !(range.len() <= 1 && fresh) {
+            module.release(instance, self.shape.isolation, (self.export, index, self.inputs));
             return Attempt::Costly;
         }
 
@@ -263,12 +296,12 @@ impl Evaluation<'_> {
         metrics.read += returned.elapsed();
         match reply {
             Ok(reply) => {
-                module.release(instance, self.shape.isolation);
+                module.release(instance, self.shape.isolation, (self.export, index, self.inputs));
                 let groups = of_states.unwrap_or_default();
                 Attempt::Done { reply, groups, bytes: reply_bytes }
             }
             Err(reason) => {
-                module.pools.discard(instance);
+                module.maker.pools.discard(instance);
                 let fault = Fault::InvalidReply(reason);
                 failed(FailedCall { fault, row: None }, fresh, metrics)
             }

@@ -1,10 +1,11 @@
 use arrow::record_batch::RecordBatch;
 
 use crate::arguments::Arguments;
-use crate::config::CallShape;
+use crate::config::{CallShape, Isolation};
 use crate::error::CallError;
 use crate::instance::Export;
 use crate::module::{CompiledModule, Outcome};
+use crate::one_row::Tried;
 use crate::pieces::assemble;
 use crate::split::{Evaluation, Parts, function_name};
 
@@ -44,6 +45,25 @@ impl CompiledModule {
         let module = &self.0;
         let signature = &module.manifest.transforms[index];
         let rows = batch.num_rows();
+        if rows == 1
+            && shape.isolation == Isolation::Reuse
+            && let Some(one_row) = &module.one_row[index]
+        {
+            match one_row.evaluate(module, index, batch.columns()) {
+                Tried::Done(outcome) => {
+                    module.add_metrics(outcome.metrics);
+                    return Ok(outcome);
+                }
+                Tried::Unusual => {}
+                Tried::Failed(metrics) => {
+                    module.add_metrics(metrics);
+                    let fresh = CallShape { isolation: Isolation::Fresh, ..shape };
+                    let mut outcome = self.transform_in_shape(index, batch, max_errors, fresh)?;
+                    outcome.metrics += metrics;
+                    return Ok(outcome);
+                }
+            }
+        }
         let arguments =
             Arguments::new(&signature.inputs, batch.columns(), rows).map_err(|reason| {
                 CallError::WrongInput {

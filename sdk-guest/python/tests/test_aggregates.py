@@ -199,7 +199,7 @@ def test_what_fails_in_merge_and_finish_fails_alone() -> None:
     reply = fold.merge(states, [states[i] for i in (0, 0, 0, 3, 4)])
     assert sorted(reply.errors) == [3, 4]
     assert "unlucky" in reply.errors[3] and "gave a int" in reply.errors[4]
-    reply = fold.merge([b"\2xx", b"", states[0], states[0]], [states[0], states[0], states[0][:-1], states[0] + b"x"])
+    reply = fold.merge([b"\3xx", b"", states[0], states[0]], [states[0], states[0], states[0][:-1], states[0] + b"x"])
     assert 0 in reply.errors and 1 in reply.errors and 2 in reply.errors
     assert "another version" in reply.errors[0]
 

@@ -74,6 +74,7 @@ from .definitions import (
 )
 from .exact import ExactSum
 from .failure import AmbientError, DefinitionError
+from .pinned_hash import pinned_hash
 from .project_data import data
 from .signature import outputs
 from .transform import transform
@@ -133,6 +134,7 @@ __all__ = [
     "log",
     "on_demand_feature_view",
     "outputs",
+    "pinned_hash",
     "sql",
     "transform",
 ]

@@ -12,6 +12,8 @@ _NAMES = ("debug", "info", "warn", "error", "fatal")
 
 # The results so far of the rows being evaluated: their number is the row.
 _progress: Sized | None = None
+# A row that is evaluated for the second time: what it logs was logged.
+_told: int | None = None
 
 
 def _to_stderr(level: int, row: int | None, message: str) -> None:
@@ -28,14 +30,16 @@ def write_with(write: Callable[[int, int | None, str], None]) -> None:
     _write = write
 
 
-def follow(results: Sized | None) -> None:
-    """Takes the length of `results` for the row being evaluated."""
-    global _progress
-    _progress = results
+def follow(results: Sized | None, told: int | None = None) -> None:
+    """Takes the length of `results` for the row being evaluated; row `told` has logged already."""
+    global _progress, _told
+    _progress, _told = results, told
 
 
 def _log(level: int, message: object) -> None:
-    _write(level, None if _progress is None else len(_progress), str(message))
+    row = None if _progress is None else len(_progress)
+    if row is None or row != _told:
+        _write(level, row, str(message))
 
 
 def debug(message: object) -> None:
@@ -60,4 +64,4 @@ def error(message: object) -> None:
 
 def fatal(message: object) -> None:
     """Used by the SDK just before the instance is given up."""
-    _log(4, message)
+    _write(4, None if _progress is None else len(_progress), str(message))

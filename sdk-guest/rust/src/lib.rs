@@ -94,7 +94,49 @@
 //! Its name is that of the struct in snake case (`mean_price`), its inputs
 //! are the arguments of `update`. `Default` is the state of no rows. A state
 //! must be a function of which rows it has taken, not of their order or
-//! grouping: sums of floats are not, so sum integers or decimals.
+//! grouping. Sums of floats are not, so sum integers, decimals, or floats in
+//! an [`ExactSum`], which rounds once, when it is asked for its value:
+//!
+//! ```
+//! use unskew::ExactSum;
+//!
+//! #[derive(Default, unskew::State)]
+//! struct WeightedMean {
+//!     total: ExactSum,
+//!     weights: ExactSum,
+//! }
+//!
+//! /// Mean of `x`, weighted.
+//! #[unskew::aggregate]
+//! impl WeightedMean {
+//!     fn update(&mut self, x: f64, weight: f64) {
+//!         self.total.add(x * weight);
+//!         self.weights.add(weight);
+//!     }
+//!
+//!     fn merge(&mut self, other: &Self) {
+//!         self.total.merge(&other.total);
+//!         self.weights.merge(&other.weights);
+//!     }
+//!
+//!     fn subtract(&mut self, other: &Self) {
+//!         self.total.subtract(&other.total);
+//!         self.weights.subtract(&other.weights);
+//!     }
+//!
+//!     fn finish(&self) -> Option<f64> {
+//!         let weight = self.weights.value();
+//!         (weight != 0.0).then(|| self.total.value() / weight)
+//!     }
+//! }
+//!
+//! unskew::module!(name = "shop", aggregates = [WeightedMean]);
+//! # fn main() {}
+//! ```
+//!
+//! Maps and sets must be ordered ones (`BTreeMap`, `BTreeSet`), or [`PinnedMap`]
+//! and [`PinnedSet`], which hash with [`pinned_hash`] and are quicker where
+//! there are many keys.
 //!
 //! # Definitions
 //! What is served of them, for whom and over which windows is defined beside
@@ -116,6 +158,7 @@ mod list;
 mod log;
 mod manifest;
 mod output;
+mod pinned;
 mod record;
 mod reply;
 mod request;
@@ -128,7 +171,9 @@ pub use column::Column;
 pub use decimal::Decimal;
 pub use list::{List, Uint8List};
 pub use log::{Level, log};
+pub use pinned::{PinnedHasher, PinnedMap, PinnedSet};
 pub use state::{State, StateError, StateReader, StateWriter, decode_state, encode_state};
+pub use unskew_aggregate::{ExactSum, pinned_hash};
 pub use unskew_macros::{Outputs, State, Struct, aggregate, module, transform};
 
 /// What the macros' code uses. Not for other use, and without any promise.

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use unskew_aggregate::ExactSum;
+
 use crate::buffer::Buffer;
 use crate::{Date, Decimal, Timestamp, Uint8List};
 
@@ -15,7 +17,7 @@ use crate::{Date, Decimal, Timestamp, Uint8List};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of an aggregate's state",
     label = "not part of a state",
-    note = "give a struct #[derive(Default, unskew::State)]; a state is made of bool, i8 to i128, u8 to u128, f32, f64, String, dates, timestamps, decimals, Option, Vec, Box, arrays, tuples, BTreeMap and BTreeSet of these, and such structs; a HashMap has no order, so take a BTreeMap"
+    note = "give a struct #[derive(Default, unskew::State)]; a state is made of bool, i8 to i128, u8 to u128, f32, f64, String, dates, timestamps, decimals, Option, Vec, Box, arrays, tuples, BTreeMap and BTreeSet of these, and such structs; a HashMap has no order, so take a BTreeMap or an unskew::PinnedMap; sum floats in an unskew::ExactSum"
 )]
 pub trait State: Sized {
     /// Appends its bytes.
@@ -331,6 +333,20 @@ impl<const P: u8, const S: u8> State for Decimal<P, S> {
     }
 }
 
+impl State for ExactSum {
+    fn encode(&self, to: &mut StateWriter<'_>) {
+        let bytes = self.to_bytes();
+        to.write_length(bytes.len());
+        to.write(&bytes);
+    }
+
+    fn decode(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let length = from.read_length()?;
+        let bytes = from.read_bytes(length)?;
+        Self::from_bytes(bytes).map_err(|_| StateError::invalid("a sum in another form"))
+    }
+}
+
 impl State for Uint8List {
     fn encode(&self, to: &mut StateWriter<'_>) {
         self.0.encode(to);
@@ -408,6 +424,23 @@ mod tests {
         assert!(decode_state::<BTreeMap<u8, u8>>(&[2, 0, 0, 0, 5, 0, 4, 0]).is_err());
         assert!(decode_state::<f64>(&(-f64::NAN).to_le_bytes()).is_err());
         assert!(decode_state::<Decimal<2, 0>>(&100_i128.to_le_bytes()).is_err());
+    }
+
+    #[test]
+    fn exact_sums_come_back_whatever_their_history() {
+        let sum = |floats: &[f64]| {
+            let mut sum = ExactSum::new();
+            floats.iter().for_each(|x| sum.add(*x));
+            sum
+        };
+        let bytes = encode_state(&(sum(&[1e300, 0.1, f64::NAN]), 7_u8));
+        assert_eq!(bytes, encode_state(&(sum(&[f64::NAN, 0.1, 1e300]), 7_u8)));
+        let (mut back, seven) = decode_state::<(ExactSum, u8)>(&bytes).unwrap();
+        assert_eq!((&back, seven), (&sum(&[1e300, 0.1, f64::NAN]), 7));
+        back.subtract(&sum(&[1e300, f64::NAN]));
+        assert_eq!(back.value(), 0.1);
+        assert!(decode_state::<(ExactSum, u8)>(&bytes[..bytes.len() - 2]).is_err());
+        assert!(decode_state::<ExactSum>(&[4, 0, 0, 0, 64, 1, 0, 1]).is_err());
     }
 
     #[test]

@@ -29,16 +29,16 @@ pub struct Case {
     /// The rows that count for nothing, by source.
     #[serde(default)]
     pub dead_letters: BTreeMap<String, Vec<DeadLetter>>,
-    /// What is warned of: each text is part of a warning.
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub warnings: Vec<String>,
+    /// What is warned of.
+    #[serde(default)]
+    pub warnings: Option<Warnings>,
     /// Parts of the message with which all of it is refused.
     #[serde(default, deserialize_with = "one_or_many")]
     pub error: Vec<String>,
     /// The types of columns of labels, where they are not those declared.
     #[serde(default)]
     pub label_types: BTreeMap<String, String>,
-    /// Whether `check.py` computes it.
+    /// Why `check.py` does not compute it.
     #[serde(default)]
     pub oracle: Option<Value>,
 }
@@ -65,6 +65,14 @@ pub struct Generate {
     /// A value that all rows have, or a formula: `prefix`, `first`, `step`,
     /// `modulo`, `every`.
     pub fields: Map<String, Value>,
+}
+
+/// What a training set warns of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warnings {
+    /// How many labels are at the very time of an event of their entity.
+    pub labels_at_event_time: usize,
 }
 
 /// One question.

@@ -5,8 +5,9 @@
 
 mod case;
 mod events;
+mod plan;
 
-pub use case::{Answer, Case, DeadLetter, Emitted, Events, Question};
+pub use case::{Answer, Case, DeadLetter, Emitted, Events, Generate, Question, Warnings};
 pub use events::event_batch;
 
 use std::path::{Path, PathBuf};

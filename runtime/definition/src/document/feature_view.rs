@@ -148,7 +148,10 @@ pub(super) fn read_on_error(view: &Object<'_>) -> OnError {
         None | Some(Node { value: NodeValue::Null, .. }) => OnError::Null,
         Some(_) => {
             let text = view.text("on_error");
-            text.and_then(|text| view.parsed(text, str::parse)).map_or(OnError::Null, |found| found.value)
+            let parse = |text: &str| {
+                text.parse::<OnError>().map_err(|error| format!("\"on_error\": {error}"))
+            };
+            text.and_then(|text| view.parsed(text, parse)).map_or(OnError::Null, |found| found.value)
         }
     }
 }

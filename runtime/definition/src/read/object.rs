@@ -16,6 +16,9 @@ use crate::suggestion::{listed, similar};
 /// sums of times within 64 bits.
 pub(crate) const MAX_DURATION_US: i64 = 365_250 * 86_400_000_000;
 
+/// Keys for which a null is a word: of `on_error`, and of a default that is none.
+const NULLABLE_KEYS: [&str; 2] = ["on_error", "default"];
+
 /// More mistakes than anyone reads are not kept: documents come from modules,
 /// too, which are not trusted.
 const MAX_MISTAKES: usize = 1000;
@@ -102,6 +105,9 @@ impl<'a> Object<'a> {
                     None => format!("known are {}", listed(known.iter().copied())),
                 };
                 object.mistake(object.scope.place(member.line), format!("the key {} is not known", shown(key)), fix);
+            } else if member.value.is_null() && !NULLABLE_KEYS.contains(&key) {
+                let what = format!("{key:?} has no value");
+                object.mistake(object.scope.place(member.line), what, "give it one, or remove the key");
             }
         }
         Some(object)
@@ -147,7 +153,8 @@ impl<'a> Object<'a> {
     /// The value of a key that has to be there: what to write otherwise.
     pub(crate) fn required(&self, key: &str, hint: &str) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() {
+        // Of a null it has been said already.
+        if found.is_none() && self.get_or_null(key).is_none() {
             self.mistake(
                 self.place(),
                 format!("the key {key:?} is missing"),

@@ -8,6 +8,7 @@ use crate::rows::canonical::CanonicalBytes;
 #[derive(Clone, Debug, Default)]
 pub struct Entities {
     numbers: HashMap<Box<[u8]>, u32>,
+    first_rows: Vec<u32>,
 }
 
 impl Entities {
@@ -40,7 +41,13 @@ impl Entities {
         // There are at most as many as rows, which 32 bits number.
         let number = self.numbers.len() as u32;
         self.numbers.insert(bytes.as_slice().into(), number);
+        self.first_rows.push(row as u32);
         Some(number)
+    }
+
+    /// The first row of each entity, by its number.
+    pub fn first_rows(&self) -> &[u32] {
+        &self.first_rows
     }
 
     /// The numbers of the entities that are asked for; `None` for one that has

@@ -35,6 +35,9 @@ pub struct ServiceAnswers {
     pub dead_letters: Vec<DeadLetter>,
     /// What is worth a second look, though all was answered.
     pub warnings: Vec<String>,
+    /// How many questions are at the very time of an event of their entity,
+    /// which counts, though its source does not say when it was known.
+    pub at_event_time: usize,
 }
 
 /// What a service answers of one feature.
@@ -98,6 +101,7 @@ impl ServiceOperator {
     ) -> Result<ServiceAnswers, EvaluationError> {
         let mut known: BTreeMap<ViewId, ViewAnswers> = BTreeMap::new();
         let (mut dead_letters, mut warnings) = (Vec::new(), Vec::new());
+        let mut at_event_time = vec![false; questions.len()];
         for operator in &self.views {
             let view = operator.view();
             let source = rows.get(&view.source.name).ok_or_else(|| {
@@ -105,7 +109,10 @@ impl ServiceOperator {
             })?;
             let prepared = operator.prepare(source)?;
             let answers = prepared.answer(questions)?;
-            warnings.extend(prepared.warnings(questions)?);
+            warnings.extend_from_slice(prepared.warnings());
+            for question in prepared.at_event_times(questions)? {
+                at_event_time[question] = true;
+            }
             dead_letters.extend(prepared.into_dead_letters());
             known.insert(view.id.clone(), answers);
         }
@@ -125,7 +132,12 @@ impl ServiceOperator {
                 event_timestamps: answers.event_timestamps.clone(),
             }
         };
-        Ok(ServiceAnswers { features: self.features.iter().map(of).collect(), dead_letters, warnings })
+        Ok(ServiceAnswers {
+            features: self.features.iter().map(of).collect(),
+            dead_letters,
+            warnings,
+            at_event_time: at_event_time.into_iter().filter(|is_so| *is_so).count(),
+        })
     }
 }
 

@@ -125,7 +125,11 @@ impl ViewOperator {
                 Contents::Emitted(self.emit(source, &rows, &numbers, seen)?)
             }
         };
-        Ok(ViewRows { operator: self, entities, contents, dead_letters, warnings, instants })
+        let firsts = UInt32Array::from(entities.first_rows().to_vec());
+        let keys = view.join_keys.iter();
+        let keys = keys.map(|key| take(source.batch.column(key.field), &firsts, None));
+        let keys = keys.collect::<Result<_, _>>()?;
+        Ok(ViewRows { operator: self, entities, keys, contents, dead_letters, warnings, instants })
     }
 
     fn null_keys(&self, source: &AcceptedRows, numbers: &[Option<u32>]) -> Vec<DeadLetter> {

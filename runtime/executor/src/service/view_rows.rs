@@ -24,6 +24,8 @@ use crate::window::{EmittedWindows, NO_ENTITY};
 pub struct ViewRows<'a> {
     pub(crate) operator: &'a ViewOperator,
     pub(crate) entities: Entities,
+    /// The join keys of each entity, by its number.
+    pub(crate) keys: Vec<ArrayRef>,
     pub(crate) contents: Contents,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) warnings: Vec<String>,
@@ -86,22 +88,43 @@ impl ViewRows<'_> {
         &self.dead_letters
     }
 
-    /// What is worth a second look: rows that failed, and questions asked at
-    /// the very moment of an event of which nobody says when it was known.
-    pub(crate) fn warnings(&self, questions: &Questions) -> Result<Vec<String>, EvaluationError> {
-        let mut warnings = self.warnings.clone();
-        let Some(instants) = &self.instants else { return Ok(warnings) };
+    /// What is worth a second look: rows that failed.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The questions that are asked at the very moment of an event of their
+    /// entity, of which nobody says when it was known.
+    pub(crate) fn at_event_times(
+        &self,
+        questions: &Questions,
+    ) -> Result<Vec<usize>, EvaluationError> {
+        let Some(instants) = &self.instants else { return Ok(Vec::new()) };
         let asked = self.asked_entities(questions)?;
         let instants: HashSet<&(u32, i64)> = instants.iter().collect();
-        let same = asked.iter().zip(questions.times());
-        let same = same.filter(|(entity, time)| instants.contains(&(**entity, **time))).count();
-        if same > 0 {
-            warnings.push(format!(
-                "view {}: {same} of {} questions are at the very time of an event of their entity, which counts; if it was known only later, give source {} a created_timestamp",
-                self.view().id, questions.len(), self.view().source.name
-            ));
-        }
-        Ok(warnings)
+        let same = asked.iter().zip(questions.times()).enumerate();
+        let same = same.filter(|(_, (entity, time))| instants.contains(&(**entity, **time)));
+        Ok(same.map(|(question, _)| question).collect())
+    }
+
+    /// The features of every row that windows emitted; a tombstone's are null.
+    pub fn emitted_features(&self) -> Result<Vec<ArrayRef>, EvaluationError> {
+        let view = self.view();
+        let Some(emitted) = self.emitted() else { return Ok(Vec::new()) };
+        let rows: Vec<u32> = (0..emitted.len() as u32).collect();
+        let keys = taken(&self.keys, &emitted.entities)?;
+        let (columns, failures) = self.with_values(keys, &emitted.values, &rows)?;
+        let stepped = self.operator.post_steps.evaluate(columns, rows.len())?;
+        let failures: Vec<StepFailures> = failures.into_iter().chain(stepped.failures).collect();
+        let is_tombstone = arrow::array::BooleanArray::from(emitted.tombstones.clone());
+        let findings: Vec<Finding> = rows.iter().map(|row| Finding::Row(*row)).collect();
+        let of = |feature: &FeatureField| {
+            let failed = failures_of(&failures, feature.column);
+            let column = &stepped.columns[feature.column];
+            let answers = answers(feature, view.on_error, column, failed, &findings)?;
+            Ok(arrow::compute::nullif(&answers.values, &is_tombstone)?)
+        };
+        view.features.iter().map(of).collect()
     }
 
     fn asked_entities(&self, questions: &Questions) -> Result<Vec<u32>, EvaluationError> {
@@ -209,10 +232,19 @@ impl ViewRows<'_> {
         let view = self.view();
         let places: Vec<u32> = places.iter().map(|place| *place as u32).collect();
         let names: Vec<&Name> = view.join_keys.iter().map(|key| &key.name).collect();
-        let mut columns = taken(&questions.columns_of(&names)?, &places)?;
+        self.with_values(taken(&questions.columns_of(&names)?, &places)?, values, rows)
+    }
+
+    /// The columns that are given, then the aggregates' values at `rows`.
+    fn with_values(
+        &self,
+        mut columns: Vec<ArrayRef>,
+        values: &[Outcome],
+        rows: &[u32],
+    ) -> Result<(Vec<ArrayRef>, Vec<StepFailures>), EvaluationError> {
         let mut failures = Vec::new();
         for (aggregate, Outcome { columns: made, errors, metrics: _ }) in
-            view.aggregates.iter().zip(values)
+            self.view().aggregates.iter().zip(values)
         {
             let range = columns.len()..columns.len() + 1;
             columns.extend(taken(made, rows)?);

@@ -43,6 +43,15 @@ class InputColumns:
         return table[1], columns, errors
 
 
+    def values(
+        self, view: memoryview, table: tuple[int, ...]
+    ) -> list[Sequence[Any]] | None:
+        """The columns with anything at all under nulls, if Python's types hold all of them."""
+        bad: list[Any] = []
+        columns = [codec.values(view, table, at, bad) for codec, at in self._places]
+        return None if bad else columns
+
+
 class OutputColumns:
     """Writes the columns of a reply."""
 

@@ -1,14 +1,18 @@
 """The row form of a transform."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
+from ..body import Writer
+from ..codec.base import row_validity
+from ..codec.number import NumberCodec
 from ..failure import WrongValue, describe, shown
 from ..log import follow
 from ..transform import Transform
 from .columns import Errors, InputColumns, OutputColumns, given_up
-from .loop import loop_of
+from .loop import NumberLoops, loop_of
 from .one_row import NO_ONE_ROW, one_row_forms
 
 def row_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
@@ -23,15 +27,23 @@ def row_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
     outputs = OutputColumns(transform.results.fields, transform.place)
     arrange = _Arrangement(transform, outputs)
     blank = outputs.codecs[0].blank
-    loop = loop_of(transform.function, len(transform.inputs))
+    nullable = [at for at, field in enumerate(transform.inputs) if field.nullable]
+    loop = loop_of(
+        transform.function,
+        len(transform.inputs),
+        numbers=_yields_a_number(transform, outputs) and len(nullable) <= _MOST_FLAGS,
+        nullable_output=transform.results.fields[0].nullable,
+        nullable_inputs=nullable,
+    )
+    numbers = _Numbers(loop.numbers, inputs, outputs, nullable) if loop.numbers else None
     run, call = loop.run, loop.one
     # Without a quick form for one row: no body begins like this.
     quick = one_row_forms(transform.inputs, transform.results) or NO_ONE_ROW
-    head, head_size, unpack = quick.head, len(quick.head), quick.unpack
+    head, unpack = quick.head, quick.unpack
     pack, reply_head, null_reply = quick.pack, quick.reply_head, quick.null_reply
 
     def evaluate(body: bytes) -> bytes:
-        if body[:head_size] == head:
+        if body.startswith(head):
             try:
                 value = call(*unpack(body))
             except MemoryError as error:
@@ -45,14 +57,23 @@ def row_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
             except Exception:  # not the plain number that was expected
                 return arrange.reply(1, [value], {})
 
+        out: list[Any] = []
+        told = None
+        if numbers is not None:
+            results = numbers.evaluate(body)
+            if type(results) is bytes:
+                return results
+            if results is not None:
+                out, told = results, len(results)
         rows, columns, errors = inputs.read(body)
         kept = None
         if errors:
             columns, kept = _without(rows, columns, errors)
-        calls = _calls(columns, rows if kept is None else len(kept))
-        out: list[Any] = []
+        if out:  # and then there are no errors
+            columns = [column[len(out) :] for column in columns]
+        calls = _calls(columns, (rows if kept is None else len(kept)) - len(out))
         append = out.append
-        follow(out)
+        follow(out, told)
         failed: Errors = {}
         while True:
             try:
@@ -69,6 +90,81 @@ def row_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
         return arrange.reply(rows, *_with(rows, kept, out, failed, errors, blank))
 
     return evaluate
+
+
+# Flags are kept in a byte.
+_MOST_FLAGS = 8
+_TO_FLAG = [bytes([1 << bit]) + bytes(255) for bit in range(_MOST_FLAGS)]
+
+
+def _yields_a_number(transform: Transform, outputs: OutputColumns) -> bool:
+    return transform.results.returned is None and isinstance(outputs.codecs[0], NumberCodec)
+
+
+class _Numbers:
+    """The quick way for a transform whose output is a number: without objects that stay."""
+
+    def __init__(
+        self,
+        loops: NumberLoops,
+        inputs: InputColumns,
+        outputs: OutputColumns,
+        nullable: list[int],
+    ) -> None:
+        self.loops = loops
+        self.inputs = inputs
+        self.nullable = [inputs.layout.columns_at[at] for at in nullable]
+        self.layout = outputs.layout
+        codec = outputs.codecs[0]
+        assert isinstance(codec, NumberCodec)
+        self.format, self.blank = codec.format, codec.blank
+
+    def evaluate(self, body: bytes) -> bytes | list[Any] | None:
+        """The whole reply, or the results of the rows before one that was in vain.
+
+        None where no row was evaluated.
+        """
+        table = self.inputs.layout.read(body)
+        view, rows = memoryview(body), table[1]
+        columns = self.inputs.values(view, table)
+        if columns is None:
+            return None
+        out, nulls = array(self.format), []
+        run, flags = self.loops.full, self._flags(view, table, rows)
+        if flags is not None and self.loops.flagged is not None:
+            run, columns = self.loops.flagged, [*columns, flags]
+        follow(out)
+        try:
+            run(_calls(columns, rows), out, out.append, nulls.append, self.blank, len)
+        except MemoryError as error:
+            raise given_up(error)
+        except BaseException:
+            # The long way evaluates the row again, and says what was wrong.
+            results = out.tolist()
+            for row in nulls:
+                results[row] = None
+            return results
+        follow(None)
+        writer = Writer(self.layout)
+        writer.node(rows, _valid(rows, nulls) if nulls else None)
+        writer.buffer(out)
+        return writer.finish(rows, {})
+
+    def _flags(self, view: memoryview, table: tuple[int, ...], rows: int) -> bytes | None:
+        """For each row a bit for each nullable argument that is null, where any is."""
+        flags = 0
+        for bit, at in enumerate(self.nullable):
+            if table[at + 1]:
+                of_column = row_validity(view, table, at).translate(_TO_FLAG[bit])
+                flags |= int.from_bytes(of_column, "little")
+        return flags.to_bytes(rows, "little") if flags else None
+
+
+def _valid(rows: int, nulls: list[int]) -> bytes:
+    valid = bytearray(b"\1" * rows)
+    for row in nulls:
+        valid[row] = 0
+    return bytes(valid)
 
 
 def _calls(columns: list[Sequence[Any]], rows: int) -> Iterator[Any]:
