@@ -180,6 +180,8 @@ MISTAKES = [
     (lambda: unskew.Count().over(7), "int 7 is no duration"),
     (lambda: unskew.Sum(5), "Sum: int 5 is no column"),
     (lambda: unskew.Percentile("x", "amount"), "q is str 'x'"),
+    (lambda: unskew.Percentile(float("nan"), "amount"), "q is float nan"),
+    (lambda: unskew.Source("s", {"a": int}, kafka={"a": set()}), "kafka is dict; give the topic"),
     (lambda: unskew.Sum("a").where(lambda: 1), "function is no expression"),
     (lambda: unskew.Entity("a b"), "the name is not allowed"),
     (lambda: unskew.Entity("user", join_keys={"id": set}), "join key id: the type `set`"),

@@ -37,7 +37,7 @@ def manifest(registry: Registry, name: str, description: str) -> str:
         for a in registry.aggregates
     ]
     document |= definitions(registry)
-    return json.dumps(document, separators=(",", ":"))
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
 def definitions(registry: Registry) -> dict[str, Any]:

@@ -44,7 +44,12 @@ class Registry:
         return [*self.feature_views, *self.on_demand_feature_views]
 
     def check(self) -> None:
-        """Tells all mistakes: those kept so far, a module that offers nothing, a name taken twice."""
+        """Raises if there are mistakes, and tells all of them."""
+        if mistakes := self.all_mistakes():
+            raise DefinitionError("\n".join(mistakes))
+
+    def all_mistakes(self) -> list[str]:
+        """Those kept so far, a module that offers nothing, a name taken twice."""
         offered = [("transform", t) for t in self.transforms]
         offered += [("aggregate", a) for a in self.aggregates]  # type: ignore[misc]
         mistakes = list(self.mistakes)
@@ -63,8 +68,7 @@ class Registry:
                     "rename one, or give name=... to its decorator"
                 )
             seen[one.name] = f"the {kind} in {one.place}"
-        if mistakes:
-            raise DefinitionError("\n".join(mistakes))
+        return mistakes
 
 
 registry = Registry()

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import log, project_data
 from ..evaluate import row_evaluation
-from ..failure import AmbientFileError, DefinitionError, set_roots
+from ..failure import AmbientFileError, set_roots
 from ..guest import ambient, imports
 from ..guest.entry import Evaluate as ModuleEvaluate
 from ..guest.entry import failure_report
@@ -65,15 +65,15 @@ def define(project: bytes) -> str:
     try:
         importlib.import_module(package.module)
         answer["manifest"] = json.loads(manifest(registry, package.name, package.description))
-        registry.check()
-    except DefinitionError as error:
-        answer["mistakes"] = [{"message": line} for line in str(error).split("\n")]
+        answer["mistakes"] = [{"message": text} for text in registry.all_mistakes()]
     except BaseException as error:
         # What was found before it is as true as what ended it.
-        answer["mistakes"] = [{"message": line} for line in registry.mistakes]
+        answer["mistakes"] = [{"message": text} for text in registry.mistakes]
         answer["mistakes"].append(failure_report(error))
         answer["manifest"] = None
-    return json.dumps(answer, separators=(",", ":"))
+    text = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
+    # Python's texts may hold halves of characters, which no other reader takes.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _no_file_is_opened(event: str, arguments: tuple[Any, ...]) -> None:

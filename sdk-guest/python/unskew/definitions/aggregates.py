@@ -1,6 +1,7 @@
 """What a view counts, adds and keeps: the built-in aggregates, and those written by the user."""
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -105,7 +106,8 @@ class _BuiltIn(Aggregation):
         return shown
 
     def _number(self, key: str, value: Any, kinds: tuple[type, ...], wanted: str) -> None:
-        if isinstance(value, kinds) and not isinstance(value, bool):
+        is_number = isinstance(value, kinds) and not isinstance(value, bool)
+        if is_number and math.isfinite(value):
             self._parameters[key] = value
         else:
             mistake(self.at, f"{self.shown()}: {key} is {kind_of(value)}; give {wanted}")

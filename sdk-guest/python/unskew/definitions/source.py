@@ -1,5 +1,6 @@
 """Sources: where events and request fields come from."""
 
+import json
 import linecache
 import re
 import sys
@@ -176,8 +177,14 @@ class Source(_Fields):
                 mistake(self.at, f"{self.what}: files is {kind_of(files)}; give a list of texts")
         if isinstance(kafka, str):
             self._settings["kafka"] = {"topic": kafka}
+        elif kafka is not None and not _is_json(kafka):
+            mistake(
+                self.at,
+                f"{self.what}: kafka is {kind_of(kafka)}; give the topic, or a mapping of texts such "
+                "as {'topic': 'orders'}",
+            )
         elif kafka is not None:
-            self._set("kafka", dict(kafka) if isinstance(kafka, Mapping) else kafka, dict, "a topic")
+            self._settings["kafka"] = dict(kafka)
         if push:
             self._set("push", push, bool, "True or False")
         registry.sources.append(self)
@@ -220,6 +227,14 @@ class RequestSource(_Fields):
         """As the manifest has it."""
         fields = [field.document() for field in self.fields.values()]
         return self.head() | {"kind": "request", "fields": fields} | self.tail()
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return isinstance(value, Mapping)
 
 
 def _field_lines(fields: Any) -> dict[str, str]:
