@@ -29,7 +29,8 @@ pub trait AggregateKernel: Send + Sync {
     /// empty state. Rows come in any order; with no rows the states are empty
     /// ones. Takes at most one call into a module, whatever the rows.
     ///
-    /// A row that fails (a trap on it alone) fails its group.
+    /// A row that fails (a module's error for it, or a trap on it alone) counts
+    /// for no state: its neighbours are untouched.
     fn partial(
         &self,
         inputs: &[ArrayRef],
