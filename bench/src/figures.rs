@@ -9,6 +9,7 @@ mod python;
 mod run_file;
 mod scaling;
 mod warm;
+mod windows;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,9 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "host.run_file", measure: run_file::run_file },
     Measurable { id: "host.build", measure: load::build },
     Measurable { id: "host.load", measure: load::load },
+    Measurable { id: "kernel.tumbling", measure: windows::tumbling },
+    Measurable { id: "kernel.trailing", measure: windows::trailing },
+    Measurable { id: "kernel.trailing_size", measure: windows::trailing_size },
     Measurable { id: "kernel.explain", measure: explain::explain },
 ];
 
