@@ -46,7 +46,7 @@ check: ## format, clippy, licences and sources, docs, the contract's version
 	# The binary is named like the Rust SDK, so its pages would lie in the same place.
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --exclude unskew-cli --no-deps --locked
 	python3 scripts/wit_version.py check
-	PYTHONPYCACHEPREFIX=$(UNSKEW_CACHE_DIR)/pycache python3 -m compileall -q scripts sdk-guest/python examples
+	PYTHONPYCACHEPREFIX=$(UNSKEW_CACHE_DIR)/pycache python3 -m compileall -q scripts sdk-guest/python examples tests/cases
 	for script in setup.sh .ci/run scripts/*.sh; do bash -n "$$script"; done
 
 hostile: ## lets each hostile module loose on one host, and prints a line for each (GUESTS=log)

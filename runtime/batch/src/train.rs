@@ -148,9 +148,17 @@ fn column_names(
     features: &[ServiceFeature],
     labels: &RecordBatch,
 ) -> Result<Vec<String>, BatchError> {
-    let of = |feature: &ServiceFeature| match job.full_feature_names {
-        true => format!("{}__{}", feature.view.id().name, feature.field().name),
-        false => feature.field().name.to_string(),
+    let of = |feature: &ServiceFeature| {
+        let (id, name) = (feature.view.id(), &feature.field().name);
+        let is_other = |other: &ServiceFeature| {
+            other.view.id().name == id.name && other.view.id().version != id.version
+        };
+        match job.full_feature_names {
+            // Versions of one view stand side by side.
+            true if features.iter().any(is_other) => format!("{}_v{}__{name}", id.name, id.version),
+            true => format!("{}__{name}", id.name),
+            false => name.to_string(),
+        }
     };
     let names: Vec<String> = features.iter().map(of).collect();
     let schema = labels.schema();

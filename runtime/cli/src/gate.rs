@@ -152,15 +152,13 @@ fn refusal(impure: &[Impurity], unlawful: &[Unlawful], path: &Path) -> UserError
 fn unchecked(error: GateError, path: &Path) -> anyhow::Error {
     match error {
         GateError::Call(CallError::DeadlineExceeded { .. }) => {
-            UserError::new(format!("the purity gate gave up: {error}"))
+            UserError::new(format!("the gate gave up: {error}"))
                 .at(path.display().to_string())
-                .help(
-                    "make the transform cheaper, or try again on a machine that is not overloaded",
-                )
+                .help("make the function cheaper, or try again on a machine that is not overloaded")
                 .into()
         }
         _ => anyhow::Error::new(error)
-            .context(format!("the purity gate could not check {}", path.display())),
+            .context(format!("the gate could not check {}", path.display())),
     }
 }
 
@@ -172,7 +170,8 @@ impl GateReport {
         for CheckedTransform { transform, ways: Ways { ways, rows } } in transforms {
             text += &format!("transform {transform}: pure on {rows} rows in {ways} ways\n");
         }
-        for CheckedAggregate { aggregate, tried: Tried { laws, rows, refused_rows } } in aggregates {
+        for CheckedAggregate { aggregate, tried: Tried { laws, rows, refused_rows } } in aggregates
+        {
             let refused = match refused_rows {
                 0 => String::new(),
                 n => format!(" ({n} more were refused by it)"),

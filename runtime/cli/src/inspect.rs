@@ -23,8 +23,8 @@ pub(crate) struct InspectArguments {
     /// The module's file
     #[arg(value_name = "F.wasm")]
     module: PathBuf,
-    /// Evaluate every transform on generated rows, and exit with 2 if one is
-    /// not pure
+    /// Hold every transform to purity and every aggregate to its laws, on
+    /// generated rows; exit with 2 if one is refused
     #[arg(long)]
     check: bool,
 }

@@ -24,6 +24,7 @@ mod project;
 mod run;
 mod terminal;
 mod test;
+mod train;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Test(arguments) => test::run(arguments, context),
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
+        Command::Train(arguments) => train::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

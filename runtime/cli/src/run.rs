@@ -105,7 +105,7 @@ pub(crate) struct RunArguments {
     threads: Option<NonZero<usize>>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
@@ -222,7 +222,7 @@ fn job(arguments: &RunArguments, digest: ModuleDigest) -> Job {
 }
 
 /// Sorts a job's error by whose it is.
-fn explained(error: BatchError) -> anyhow::Error {
+pub(crate) fn explained(error: BatchError) -> anyhow::Error {
     match error {
         BatchError::Cancelled => Interrupted.into(),
         error if error.is_users() => UserError::new(error.to_string()).into(),

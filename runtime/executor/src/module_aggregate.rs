@@ -270,9 +270,7 @@ impl GroupStates for ModuleStates {
                 }
             })?,
         };
-        failed.extend(
-            errors.into_iter().map(|error| RowError { row: groups[error.row], ..error }),
-        );
+        failed.extend(errors.into_iter().map(|error| RowError { row: groups[error.row], ..error }));
         failed.sort_by_key(|error| error.row);
         Ok(Outcome { columns: vec![column], errors: failed, metrics })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use unskew_definition::Name;
-use unskew_expression::{BoundExpression, FunctionRef, KernelCatalog};
+use unskew_expression::{BoundExpression, FunctionRef, KernelCatalog, SqlExpression};
 use unskew_host::{Outcome, RowError};
 use unskew_plan::{ColumnPlan, StepPlan};
 
@@ -17,7 +17,7 @@ use crate::transform::TransformOperator;
 
 /// What computes the transforms and aggregates that plans name: the modules
 /// of a project.
-pub trait ModuleCatalog: Send + Sync {
+pub trait ModuleCatalog {
     /// The transform of a module, or why there is none.
     fn transform(
         &self,
@@ -55,7 +55,8 @@ struct Step {
 }
 
 enum StepKind {
-    Sql(Vec<BoundExpression>),
+    /// Each with what messages call it.
+    Sql(Vec<(String, BoundExpression)>),
     Module(Box<TransformOperator>),
 }
 
@@ -80,7 +81,7 @@ pub struct SteppedRows {
 pub struct StepFailures {
     /// The columns that are null for it.
     pub columns: Range<usize>,
-    /// The transform's name, or the column that the expression makes.
+    /// The transform's name, or the column that an expression makes, and its text.
     pub name: String,
     /// The rows, ascending.
     pub errors: Vec<RowError>,
@@ -100,8 +101,9 @@ impl StepsOperator {
             let schema = Arc::new(Schema::new(fields.clone()));
             let kind = match step {
                 StepPlan::Sql { outputs } => {
-                    let bind = |(_, expression): &(_, unskew_expression::SqlExpression)| {
-                        expression.bind(&Kernels(modules))
+                    let bind = |(column, expression): &(ColumnPlan, SqlExpression)| {
+                        let name = format!("{} = {}", column.name, expression.text());
+                        expression.bind(&Kernels(modules)).map(|bound| (name, bound))
                     };
                     StepKind::Sql(outputs.iter().map(bind).collect::<Result<_, _>>()?)
                 }
@@ -141,9 +143,9 @@ impl StepsOperator {
             };
             match kind {
                 StepKind::Sql(expressions) => {
-                    for expression in expressions {
+                    for (name, expression) in expressions {
                         let outcome = expression.evaluate(&batch, None)?;
-                        add(expression.expression().text(), outcome, &mut columns);
+                        add(name, outcome, &mut columns);
                     }
                 }
                 StepKind::Module(operator) => {

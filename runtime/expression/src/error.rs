@@ -17,7 +17,9 @@ pub struct ExpressionError {
 #[non_exhaustive]
 pub enum BindError {
     /// Nobody computes a transform that it calls.
-    #[error("no module here computes {function}, which the expression {text:?} calls; add the module to the project")]
+    #[error(
+        "no module here computes {function}, which the expression {text:?} calls; add the module to the project"
+    )]
     NoKernel {
         /// the transform
         function: FunctionRef,
@@ -25,7 +27,9 @@ pub enum BindError {
         text: String,
     },
     /// Who computes it takes or gives something else.
-    #[error("{function}, which the expression {text:?} calls, takes or gives other types than when the expression was checked; build the plan again")]
+    #[error(
+        "{function}, which the expression {text:?} calls, takes or gives other types than when the expression was checked; build the plan again"
+    )]
     OtherSignature {
         /// the transform
         function: FunctionRef,

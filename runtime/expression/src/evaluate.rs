@@ -30,7 +30,10 @@ use crate::tree::{Call, Expression, Node};
 const ROWS_AT_ONCE: usize = 8192;
 
 /// Evaluates `root` for all rows of `batch`.
-#[expect(clippy::too_many_arguments, reason = "the parts of an analyzed expression, taken apart once")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of an analyzed expression, taken apart once"
+)]
 pub(crate) fn evaluate(
     text: &str,
     inputs: &[Field],
@@ -52,7 +55,8 @@ pub(crate) fn evaluate(
     while start < batch.num_rows() || columns.is_empty() {
         let part = batch.slice(start, ROWS_AT_ONCE.min(batch.num_rows() - start));
         let left = limit.map(|limit| limit.saturating_sub(errors.len()) as u64);
-        let mut evaluation = Evaluation { calls, kernels, limit: left, metrics: RefCell::default() };
+        let mut evaluation =
+            Evaluation { calls, kernels, limit: left, metrics: RefCell::default() };
         let mut done = evaluation.part(root, &part);
         if let Err(Stop::TooMany { last }) = done {
             // Too many have failed up to this row. Which are the first of all
@@ -92,9 +96,7 @@ pub(crate) fn evaluate(
     };
     let column = match columns.as_slice() {
         [one] => Arc::clone(one),
-        several => {
-            concat(&several.iter().map(AsRef::as_ref).collect::<Vec<_>>()).map_err(host)?
-        }
+        several => concat(&several.iter().map(AsRef::as_ref).collect::<Vec<_>>()).map_err(host)?,
     };
     let column = represent(&column, &data_type.to_arrow()).map_err(host)?;
     Ok(Outcome { columns: vec![column], errors, metrics })
@@ -128,7 +130,9 @@ struct Evaluation<'a> {
 enum Stop {
     Call(CallError),
     /// A transform failed for more rows than are borne, the last of them this.
-    TooMany { last: u32 },
+    TooMany {
+        last: u32,
+    },
     Arrow(ArrowError),
 }
 
@@ -446,7 +450,11 @@ fn field(values: &ArrayRef, at: usize) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-fn with_nulls(values: &ArrayRef, failures: &[Failure], count: usize) -> Result<ArrayRef, ArrowError> {
+fn with_nulls(
+    values: &ArrayRef,
+    failures: &[Failure],
+    count: usize,
+) -> Result<ArrayRef, ArrowError> {
     if failures.is_empty() {
         return Ok(Arc::clone(values));
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatchOptions, new_null_array};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Field as ArrowField, Schema, SchemaRef};
+use arrow::datatypes::{
+    DataType as ArrowType, Decimal128Type, Field as ArrowField, Schema, SchemaRef,
+};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion_common::{DataFusionError, ScalarValue};
@@ -112,7 +114,11 @@ impl Operation {
                 Ok(array) => pieces.push(array),
                 Err(message) if length == 1 => {
                     let message = format!("`{}`: {message}", self.shown);
-                    failures.push(Failure { row: start as u32, status: RowStatus::Failed, message });
+                    failures.push(Failure {
+                        row: start as u32,
+                        status: RowStatus::Failed,
+                        message,
+                    });
                     pieces.push(new_null_array(&self.data_type, 1));
                 }
                 Err(_) => {

@@ -62,9 +62,7 @@ pub(crate) fn parse(sql: &str) -> Result<Expr, ExpressionError> {
     let at = next.span.start;
     match &next.token {
         Token::EOF => Ok(parsed),
-        Token::SemiColon => {
-            Err(error(at, "an expression has no semicolon; remove it".to_owned()))
-        }
+        Token::SemiColon => Err(error(at, "an expression has no semicolon; remove it".to_owned())),
         Token::Word(word) if word.keyword == Keyword::AS => Err(error(
             at,
             "an alias has no place here: the output is named by the definition; remove `AS ...`"
@@ -75,13 +73,15 @@ pub(crate) fn parse(sql: &str) -> Result<Expr, ExpressionError> {
         {
             Err(error(
                 at,
-                format!("{} has no place in an expression; a view's `source`, `filter` and `aggregates` say that", word.value),
+                format!(
+                    "{} has no place in an expression; a view's `source`, `filter` and `aggregates` say that",
+                    word.value
+                ),
             ))
         }
-        Token::Comma => Err(error(
-            at,
-            "one text is one expression; give each output its own text".to_owned(),
-        )),
+        Token::Comma => {
+            Err(error(at, "one text is one expression; give each output its own text".to_owned()))
+        }
         other => Err(error(
             at,
             format!("expected an operator or the end of the text, found `{other}`{QUOTING}"),
@@ -99,10 +99,9 @@ fn syntax(e: ParserError, at: Location) -> ExpressionError {
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
             // The parser adds its own position, which ours replaces.
             let text = text.split(" at Line: ").next().unwrap_or_default();
-            let text = text.strip_prefix("Expected: ").map_or_else(
-                || text.to_owned(),
-                |rest| format!("expected {rest}"),
-            );
+            let text = text
+                .strip_prefix("Expected: ")
+                .map_or_else(|| text.to_owned(), |rest| format!("expected {rest}"));
             format!("{text}{QUOTING}")
         }
     };

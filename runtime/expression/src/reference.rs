@@ -98,7 +98,11 @@ fn quoted(rest: &str, quote: char) -> usize {
 }
 
 fn parse(inside: &str) -> Result<FeatureReference, String> {
-    let form = || format!("{{{{{inside}}}}} is no reference; write {{{{view.feature}}}} or {{{{view.feature@v2}}}}");
+    let form = || {
+        format!(
+            "{{{{{inside}}}}} is no reference; write {{{{view.feature}}}} or {{{{view.feature@v2}}}}"
+        )
+    };
     let (view, feature) = inside.trim().split_once('.').ok_or_else(form)?;
     let (feature, version) = match feature.split_once("@v") {
         Some((feature, version)) => {
@@ -144,9 +148,14 @@ mod tests {
 
     #[test]
     fn wrong_references_say_where() {
-        for (text, character) in
-            [("1 + {{a.b", 5), ("{{}}", 1), ("{{a}}", 1), ("é + {{a.b c}}", 5), ("{{a.b@vx}}", 1), ("{{a.b@v+1}}", 1)]
-        {
+        for (text, character) in [
+            ("1 + {{a.b", 5),
+            ("{{}}", 1),
+            ("{{a}}", 1),
+            ("é + {{a.b c}}", 5),
+            ("{{a.b@vx}}", 1),
+            ("{{a.b@v+1}}", 1),
+        ] {
             let error = extract(text).map(|e| e.sql).unwrap_err();
             assert_eq!((error.line, error.character), (1, character), "{error}");
         }

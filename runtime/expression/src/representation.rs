@@ -24,11 +24,10 @@ pub(crate) fn internal_type(data_type: &DataType) -> ArrowType {
 }
 
 fn without_zone(data_type: &ArrowType) -> ArrowType {
-    let of_field =
-        |field: &FieldRef| {
-            let inside = without_zone(field.data_type());
-            Arc::new(ArrowField::new(field.name(), inside, field.is_nullable()))
-        };
+    let of_field = |field: &FieldRef| {
+        let inside = without_zone(field.data_type());
+        Arc::new(ArrowField::new(field.name(), inside, field.is_nullable()))
+    };
     match data_type {
         ArrowType::Timestamp(TimeUnit::Microsecond, Some(_)) => INSTANT,
         ArrowType::List(item) => ArrowType::List(of_field(item)),
@@ -146,12 +145,7 @@ pub(crate) fn represent(array: &ArrayRef, to: &ArrowType) -> Result<ArrayRef, Ar
                 .map(|(column, field)| represent(column, field.data_type()))
                 .collect::<Result<_, _>>()?;
             let nulls = values.nulls().cloned();
-            Arc::new(StructArray::try_new_with_length(
-                fields.clone(),
-                columns,
-                nulls,
-                array.len(),
-            )?)
+            Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len())?)
         }
         _ => cast(array, to)?,
     })

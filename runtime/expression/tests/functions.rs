@@ -72,19 +72,39 @@ const CALLS: &[(&str, &str, [&str; 3])] = &[
     ("contains", "contains(s, 'X')", ["true", "false", "null"]),
     ("cos", "cos(x)", ["0.8775825618903728", "NaN", "null"]),
     ("cosh", "cosh(x)", ["1.1276259652063807", "NaN", "null"]),
-    ("date_bin", "date_bin(INTERVAL '1 hour', t)", ["2024-02-29T12:00:00Z", "1969-12-31T23:00:00Z", "null"]),
+    (
+        "date_bin",
+        "date_bin(INTERVAL '1 hour', t)",
+        ["2024-02-29T12:00:00Z", "1969-12-31T23:00:00Z", "null"],
+    ),
     ("date_diff", "date_diff('day', t, TIMESTAMP '2024-03-05')", ["4", "19787", "null"]),
     ("date_part", "date_part('week', t)", ["9", "1", "null"]),
-    ("date_trunc", "date_trunc('month', t)", ["2024-02-01T00:00:00Z", "1969-12-01T00:00:00Z", "null"]),
+    (
+        "date_trunc",
+        "date_trunc('month', t)",
+        ["2024-02-01T00:00:00Z", "1969-12-01T00:00:00Z", "null"],
+    ),
     ("datepart", "datepart('day', t)", ["29", "31", "null"]),
-    ("datetrunc", "datetrunc('second', t)", ["2024-02-29T12:34:56Z", "1969-12-31T23:59:59Z", "null"]),
+    (
+        "datetrunc",
+        "datetrunc('second', t)",
+        ["2024-02-29T12:34:56Z", "1969-12-31T23:59:59Z", "null"],
+    ),
     ("degrees", "degrees(x)", ["28.64788975654116", "NaN", "null"]),
     ("ends_with", "ends_with(s, 'b')", ["true", "false", "null"]),
     ("exp", "exp(x)", ["1.6487212707001282", "NaN", "null"]),
     ("expm1", "expm1(x)", ["0.6487212707001282", "NaN", "null"]),
     ("floor", "floor(x)", ["0.0", "NaN", "null"]),
-    ("from_unix_micros", "from_unix_micros(i % 10)", ["1970-01-01T00:00:00.000007Z", "1969-12-31T23:59:59.999992Z", "null"]),
-    ("from_unix_millis", "from_unix_millis(i % 10)", ["1970-01-01T00:00:00.007Z", "1969-12-31T23:59:59.992Z", "null"]),
+    (
+        "from_unix_micros",
+        "from_unix_micros(i % 10)",
+        ["1970-01-01T00:00:00.000007Z", "1969-12-31T23:59:59.999992Z", "null"],
+    ),
+    (
+        "from_unix_millis",
+        "from_unix_millis(i % 10)",
+        ["1970-01-01T00:00:00.007Z", "1969-12-31T23:59:59.992Z", "null"],
+    ),
     ("from_unix_seconds", "from_unix_seconds(i)", ["1970-01-01T00:00:07Z", "!", "null"]),
     ("greatest", "greatest(i, 8)", ["8", "8", "8"]),
     ("ifnull", "ifnull(i, 1)", ["7", "-9223372036854775808", "1"]),
@@ -179,7 +199,13 @@ fn every_function_yields_what_is_promised() {
         }
         if whole[2] != "null" {
             let says = expression.nullable();
-            assert!(!says || whole[2].starts_with('!') || name.starts_with("concat") || *name == "coalesce", "{text}");
+            assert!(
+                !says
+                    || whole[2].starts_with('!')
+                    || name.starts_with("concat")
+                    || *name == "coalesce",
+                "{text}"
+            );
         } else {
             assert!(expression.nullable(), "{text} yields null and says it does not");
         }

@@ -169,12 +169,13 @@ impl Laws<'_> {
         other: (&str, &[State]),
         rows_of: impl Fn(usize) -> Vec<u32>,
     ) -> Checked {
-        let broken = (0..one.1.len()).find(|&at| {
-            one.1[at] != other.1[at] || one.1[at].is_trap() || other.1[at].is_trap()
-        });
+        let broken = (0..one.1.len())
+            .find(|&at| one.1[at] != other.1[at] || one.1[at].is_trap() || other.1[at].is_trap());
         match broken {
             None => Ok(Ok(())),
-            Some(at) => self.breach(law, (one.0, &one.1[at]), (other.0, &other.1[at]), &rows_of(at)),
+            Some(at) => {
+                self.breach(law, (one.0, &one.1[at]), (other.0, &other.1[at]), &rows_of(at))
+            }
         }
     }
 
@@ -242,7 +243,8 @@ impl Laws<'_> {
             let before = ("the state of this row", self.singles.as_slice());
             // What was a state and cannot be merged with nothing is not read.
             let unread = |at: &usize| {
-                matches!(merged[*at], State::Failed(..)) && !matches!(before.1[*at], State::Failed(..))
+                matches!(merged[*at], State::Failed(..))
+                    && !matches!(before.1[*at], State::Failed(..))
             };
             if let Some(at) = (0..merged.len()).find(unread) {
                 let (one, other) = ((before.0, &before.1[at]), (way, &merged[at]));
@@ -306,7 +308,8 @@ impl Laws<'_> {
             let count = self.rows.len().div_ceil(width);
             let mut first: Option<Vec<State>> = None;
             for (salt, way) in [(0, "in order"), (5, "in another order"), (6, "in a third order")] {
-                let order = if salt == 0 { (0..self.rows.len()).collect() } else { self.shuffled(salt) };
+                let order =
+                    if salt == 0 { (0..self.rows.len()).collect() } else { self.shuffled(salt) };
                 let rows: Vec<u32> = order.iter().map(|&at| self.rows[at]).collect();
                 let groups: Vec<u32> = order.iter().map(|&at| group_of(at)).collect();
                 let states = self.folder.partial(&rows, &groups, count, REUSED)?.states;
@@ -397,8 +400,14 @@ impl Laws<'_> {
                 aggregate: self.folder.name(),
                 law: Law::Finish,
                 rows: self.folder.shown_rows(self.rows.get(at..=at).unwrap_or_default())?,
-                one: Side { way: "finished beside other states".to_owned(), result: values[at].to_string() },
-                other: Side { way: "finished in another order".to_owned(), result: again[at].to_string() },
+                one: Side {
+                    way: "finished beside other states".to_owned(),
+                    result: values[at].to_string(),
+                },
+                other: Side {
+                    way: "finished in another order".to_owned(),
+                    result: again[at].to_string(),
+                },
             })),
         }
     }
@@ -429,7 +438,8 @@ impl Laws<'_> {
         let halves = self.folder.partial(&self.rows, &halves, 2, REUSED)?.states;
         let whole = self.merge(&halves[..1], &halves[1..])?;
         let undone = self.folder.subtract(&whole, &halves[1..])?;
-        let (one, other) = (("every second row", &halves[..1]), ("all rows, less the others", undone.as_slice()));
+        let (one, other) =
+            (("every second row", &halves[..1]), ("all rows, less the others", undone.as_slice()));
         self.agree(Law::Subtract, one, other, |_| self.rows.iter().copied().step_by(2).collect())
     }
 
@@ -440,11 +450,13 @@ impl Laws<'_> {
         if rows.is_empty() {
             return Ok(Ok(()));
         }
-        let mut state = self.one(self.folder.partial(rows, &vec![0; rows.len()], 1, REUSED)?.states);
+        let mut state =
+            self.one(self.folder.partial(rows, &vec![0; rows.len()], 1, REUSED)?.states);
         let mut sizes = vec![(rows.len(), state.len())];
         let mut count = rows.len();
         while count < MANY_ROWS {
-            let merged = self.one(self.merge(std::slice::from_ref(&state), std::slice::from_ref(&state))?);
+            let merged =
+                self.one(self.merge(std::slice::from_ref(&state), std::slice::from_ref(&state))?);
             count *= 2;
             if let State::Failed(status, _) = &merged
                 && *status != RowStatus::Failed
@@ -462,11 +474,19 @@ impl Laws<'_> {
         let bound = before.1 + before.1 / 4 + 256;
         match last.1 > bound {
             false => Ok(Ok(())),
-            true => self.grown(rows, &sizes[..sizes.len() - 1], last.0, format!("{} bytes", last.1)),
+            true => {
+                self.grown(rows, &sizes[..sizes.len() - 1], last.0, format!("{} bytes", last.1))
+            }
         }
     }
 
-    fn grown(&self, rows: &[u32], sizes: &[(usize, usize)], count: usize, result: String) -> Checked {
+    fn grown(
+        &self,
+        rows: &[u32],
+        sizes: &[(usize, usize)],
+        count: usize,
+        result: String,
+    ) -> Checked {
         let (first_count, first) = sizes[0];
         let values = rows.len();
         Ok(Err(Unlawful {
@@ -477,10 +497,7 @@ impl Laws<'_> {
                 way: format!("the state of {first_count} rows"),
                 result: format!("{first} bytes"),
             },
-            other: Side {
-                way: format!("of {count} rows with the same {values} values"),
-                result,
-            },
+            other: Side { way: format!("of {count} rows with the same {values} values"), result },
         }))
     }
 }

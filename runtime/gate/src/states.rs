@@ -148,9 +148,7 @@ impl Folder<'_> {
         for (at, state) in states.iter().enumerate() {
             values.push(match state {
                 State::Failed(..) => state.clone(),
-                State::Bytes(..) => {
-                    State::Bytes(rows.row(at).as_ref().to_vec(), text(column, at)?)
-                }
+                State::Bytes(..) => State::Bytes(rows.row(at).as_ref().to_vec(), text(column, at)?),
             });
         }
         for RowError { row, status, message } in errors {
@@ -164,8 +162,7 @@ impl Folder<'_> {
         if let State::Failed(..) = state {
             return Ok(state.to_string());
         }
-        let reused =
-            CallShape { rows_per_call: 1, isolation: unskew_host::Isolation::Reuse };
+        let reused = CallShape { rows_per_call: 1, isolation: unskew_host::Isolation::Reuse };
         let value = self.finish(std::slice::from_ref(state), reused)?.remove(0);
         Ok(format!("{value} (state: {state})"))
     }

@@ -33,7 +33,9 @@ impl Law {
     /// What the law says.
     pub fn says(self) -> &'static str {
         match self {
-            Self::Alone => "a row's state must not depend on what is folded beside it or was before",
+            Self::Alone => {
+                "a row's state must not depend on what is folded beside it or was before"
+            }
             Self::Identity => "merging the state of no rows must change nothing",
             Self::Commutative => "merge(a, b) must equal merge(b, a)",
             Self::Associative => "merge(merge(a, b), c) must equal merge(a, merge(b, c))",

@@ -98,8 +98,7 @@ impl CompiledModule {
             max_errors: None,
         };
         let Parts { parts, errors, metrics, bytes } = folding.run()?;
-        let mut fold =
-            Folding { module, index, shape, group_errors: Vec::new(), metrics, bytes };
+        let mut fold = Folding { module, index, shape, group_errors: Vec::new(), metrics, bytes };
         let states = fold.join(&parts, group_count)?;
         let Folding { group_errors, metrics, .. } = fold;
         let row_errors = arguments.all_errors(&arguments.errors, errors);
@@ -264,7 +263,8 @@ impl Folding<'_> {
             let left = BinaryArray::from_iter_values(both.iter().map(|b| arrays[b.1].value(b.2)));
             let right =
                 BinaryArray::from_iter_values(both.iter().map(|b| arrays[array].value(b.3)));
-            let merged = pairwise(self.module, Export::Merge, self.index, &left, &right, self.shape)?;
+            let merged =
+                pairwise(self.module, Export::Merge, self.index, &left, &right, self.shape)?;
             self.metrics += merged.metrics;
             for (row, (group, ..)) in both.iter().enumerate() {
                 states[*group as usize] = State::At { array: arrays.len(), row };

@@ -308,6 +308,7 @@ def called(name, arguments):
         return kinds[0], lambda row: None if same(row) else arguments[0][1](row)
     simple = {
         "abs": (kinds[0], lambda v: fitted(kinds[0], abs(v))),
+        "unix_micros": (("int64",), int),
         "upper": (("utf8",), str.upper),
         "lower": (("utf8",), str.lower),
         "floor": (("float64",), lambda v: float(math.floor(v)) if math.isfinite(v) else v),

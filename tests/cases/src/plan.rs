@@ -36,21 +36,30 @@ impl Case {
                     names.extend(view.features().iter().map(full));
                 }
             }
-            if let Some(group) = groups.iter_mut().find(|(known, _, _)| *known == names) {
+            if let Some(group) = groups.iter_mut().find(|(known, _, asked)| *known == names && asked[0].service == question.service) {
                 group.2.push(question);
                 continue;
             }
-            let features = match &question.service {
-                None => names.iter().map(|name| find(plan, name)).collect::<anyhow::Result<_>>()?,
-                Some(service) => {
-                    let service = plan.services.iter().find(|s| s.name == **service);
-                    service.context("no such service")?.features.clone()
-                }
+            let features: Vec<ServiceFeature> =
+                names.iter().map(|name| find(plan, name)).collect::<anyhow::Result<_>>()?;
+            let Some(service) = &question.service else {
+                groups.push((names, features, vec![question]));
+                continue;
             };
-            if features.len() != names.len() {
-                bail!("a service has {} features, {} are expected", features.len(), names.len());
+            let service = plan.services.iter().find(|s| s.name == **service);
+            let served = service.context("no such service")?.features.clone();
+            // In the service's order, which is not that of `expect`.
+            let name_of = |served: &ServiceFeature| {
+                let same = |f: &ServiceFeature| f.view.id() == served.view.id() && f.feature == served.feature;
+                features.iter().position(same).map(|at| names[at].clone())
+            };
+            let in_order: Option<Vec<String>> = served.iter().map(name_of).collect();
+            match in_order {
+                Some(in_order) if in_order.len() == names.len() => {
+                    groups.push((in_order, served, vec![question]));
+                }
+                _ => bail!("service {} does not serve exactly {names:?}", question.service.as_deref().unwrap_or("")),
             }
-            groups.push((names, features, vec![question]));
         }
         Ok(groups)
     }

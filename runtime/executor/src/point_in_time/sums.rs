@@ -185,7 +185,8 @@ impl RunningSums {
                 greatest = greatest.max(biased(x));
             }
         }
-        if greatest == 0 {
+        // Subnormal numbers have the exponent 0, too, so this asks the other bound.
+        if least == u32::MAX {
             self.add_up((0..count).map(|_| 0));
             return true;
         }

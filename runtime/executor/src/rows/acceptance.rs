@@ -154,7 +154,7 @@ impl Acceptance {
         let batch = concat_batches(&source_schema(&source), &batches)?;
         drop(batches);
         let all = AllRows::new(&source, &batch)?;
-        let order = all.order();
+        let order = all.order(&origins);
         let mut verdicts: Verdicts = vec![None; batch.num_rows()];
         all.drop_repeated_records(&source, &mut verdicts)?;
         all.drop_late(&source, &mut verdicts);

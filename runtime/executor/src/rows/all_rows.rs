@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -83,10 +84,14 @@ impl AllRows {
         })
     }
 
-    /// The rows in the order that breaks every tie.
-    pub(crate) fn order(&self) -> Vec<u32> {
+    /// The rows in the order that breaks every tie. Rows that are equal in all
+    /// their bytes yield the same; `origins` only settles which one is named.
+    pub(crate) fn order(&self, origins: &[(Arc<str>, u64)]) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.event_timestamps.len() as u32).collect();
-        order.sort_by(|a, b| self.compare(*a as usize, *b as usize));
+        order.sort_by(|a, b| {
+            let (a, b) = (*a as usize, *b as usize);
+            self.compare(a, b).then_with(|| origins[a].cmp(&origins[b]))
+        });
         order
     }
 

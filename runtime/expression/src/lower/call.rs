@@ -124,8 +124,9 @@ impl Lowering<'_> {
             [] => {
                 let module = module.unwrap_or_default();
                 let message = if self.callables.iter().any(|c| c.module.as_str() == module) {
-                    let known =
-                        || self.callables.iter().filter(of_module).map(|c| c.signature.name.as_str());
+                    let known = || {
+                        self.callables.iter().filter(of_module).map(|c| c.signature.name.as_str())
+                    };
                     format!(
                         "module {module} has no transform {name:?}{}; it has {}",
                         names::hint(name, known()),

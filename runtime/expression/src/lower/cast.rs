@@ -134,9 +134,10 @@ impl Lowering<'_> {
             | SqlType::String(None)
             | SqlType::Varchar(None)
             | SqlType::CharacterVarying(None) => T::Utf8,
-            SqlType::Bytea | SqlType::Binary(None) | SqlType::Varbinary(None) | SqlType::Blob(None) => {
-                T::Binary
-            }
+            SqlType::Bytea
+            | SqlType::Binary(None)
+            | SqlType::Varbinary(None)
+            | SqlType::Blob(None) => T::Binary,
             SqlType::Date => T::Date32,
             SqlType::Timestamp(None, TimezoneInfo::None)
             | SqlType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz)

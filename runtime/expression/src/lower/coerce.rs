@@ -219,7 +219,11 @@ impl Lowering<'_> {
             let wanted = shown_type(wanted);
             return Err(self.error(
                 expr,
-                format!("{} is {wanted}, and is given {found}; cast it: CAST({} AS {wanted})", what(), super::shown(expr)),
+                format!(
+                    "{} is {wanted}, and is given {found}; cast it: CAST({} AS {wanted})",
+                    what(),
+                    super::shown(expr)
+                ),
             ));
         }
         self.cast_to(expr, value, wanted, false)

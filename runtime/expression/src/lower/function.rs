@@ -35,7 +35,10 @@ impl Lowering<'_> {
             Some([module, name]) => self.call(expr, Some(&module.value), &name.value, arguments),
             _ => Err(self.error(
                 expr,
-                format!("{} is no function; write function(...) or module.transform(...)", function.name),
+                format!(
+                    "{} is no function; write function(...) or module.transform(...)",
+                    function.name
+                ),
             )),
         }
     }
@@ -47,7 +50,9 @@ impl Lowering<'_> {
             [ObjectNamePart::Identifier(name)] => {
                 self.call(expr, Some(&module.value), &name.value, arguments)
             }
-            _ => Err(self.error(expr, format!("{expr} is no function; write module.transform(...)"))),
+            _ => {
+                Err(self.error(expr, format!("{expr} is no function; write module.transform(...)")))
+            }
         }
     }
 
@@ -108,11 +113,10 @@ impl Lowering<'_> {
                 }
                 let all: Vec<&Expression> = arguments.iter().collect();
                 let common = self.common_of(expr, &format!("the values of {name}"), &all)?;
-                if matches!(kind(&common), Kind::List | Kind::Struct | Kind::Interval | Kind::Null) {
-                    return Err(self.error(
-                        expr,
-                        format!("{name} does not compare {}", shown_type(&common)),
-                    ));
+                if matches!(kind(&common), Kind::List | Kind::Struct | Kind::Interval | Kind::Null)
+                {
+                    return Err(self
+                        .error(expr, format!("{name} does not compare {}", shown_type(&common))));
                 }
                 let arguments = arguments
                     .into_iter()
@@ -132,13 +136,18 @@ impl Lowering<'_> {
         arguments: Vec<Expression>,
     ) -> Result<[Expression; N], ExpressionError> {
         let given = arguments.len();
-        arguments
-            .try_into()
-            .map_err(|_| self.error(expr, format!("{name} takes {N} arguments, and is given {given}")))
+        arguments.try_into().map_err(|_| {
+            self.error(expr, format!("{name} takes {N} arguments, and is given {given}"))
+        })
     }
 
     /// One of our own functions, which says itself what it takes.
-    fn native_of(&self, expr: &Expr, native: &'static Native, arguments: Vec<Expression>) -> Result_ {
+    fn native_of(
+        &self,
+        expr: &Expr,
+        native: &'static Native,
+        arguments: Vec<Expression>,
+    ) -> Result_ {
         let types: Vec<ArrowType> = arguments.iter().map(|a| a.data_type.clone()).collect();
         let literals: Vec<Option<&ScalarValue>> =
             arguments.iter().map(Expression::as_literal).collect();
@@ -147,14 +156,13 @@ impl Lowering<'_> {
         let mut cast = Vec::with_capacity(arguments.len());
         for (at, (argument, wanted)) in arguments.into_iter().zip(&wanted).enumerate() {
             // The resolver has chosen types that its arguments may become.
-            let argument = match kind(&argument.data_type) == kind(wanted)
-                || argument.is_null_literal()
-            {
-                true => self.cast_to(expr, argument, wanted, false)?,
-                false => self.argument(expr, argument, wanted, || {
-                    format!("argument {} of {}", at + 1, native.name)
-                })?,
-            };
+            let argument =
+                match kind(&argument.data_type) == kind(wanted) || argument.is_null_literal() {
+                    true => self.cast_to(expr, argument, wanted, false)?,
+                    false => self.argument(expr, argument, wanted, || {
+                        format!("argument {} of {}", at + 1, native.name)
+                    })?,
+                };
             cast.push(argument);
         }
         self.native(expr, native, cast, yields)
@@ -168,7 +176,14 @@ impl Lowering<'_> {
         yields: ArrowType,
     ) -> Result_ {
         let nullable = native.makes_nulls || arguments.iter().any(|argument| argument.nullable);
-        self.scalar_function(expr, Arc::new(native.udf(&yields)), arguments, yields, nullable, native.fallible)
+        self.scalar_function(
+            expr,
+            Arc::new(native.udf(&yields)),
+            arguments,
+            yields,
+            nullable,
+            native.fallible,
+        )
     }
 
     /// A function of DataFusion.
@@ -302,7 +317,9 @@ impl Lowering<'_> {
         let mut arguments = Arguments { positional: Vec::new(), named: Vec::new() };
         for argument in &list.args {
             match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) if arguments.named.is_empty() => {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value))
+                    if arguments.named.is_empty() =>
+                {
                     arguments.positional.push(value);
                 }
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(_)) => {
@@ -314,7 +331,9 @@ impl Lowering<'_> {
                 _ => {
                     let aggregate = allowed::refusal(&name.to_string().to_lowercase());
                     return match aggregate {
-                        Some(reason) => wrong(format!("the function {name} is not taken: {reason}")),
+                        Some(reason) => {
+                            wrong(format!("the function {name} is not taken: {reason}"))
+                        }
                         None => wrong(format!("{name}: `*` is no value; name the columns")),
                     };
                 }

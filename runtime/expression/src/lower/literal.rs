@@ -1,6 +1,8 @@
 use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use datafusion_common::ScalarValue;
-use sqlparser::ast::{DataType as SqlType, Expr, Interval, TypedString, UnaryOperator, Value, ValueWithSpan};
+use sqlparser::ast::{
+    DataType as SqlType, Expr, Interval, TypedString, UnaryOperator, Value, ValueWithSpan,
+};
 
 use super::{Lowering, Result_};
 use crate::representation::INSTANT;
@@ -31,10 +33,9 @@ impl Lowering<'_> {
             }
             Value::Boolean(value) => Ok(Expression::literal(ScalarValue::Boolean(Some(*value)))),
             Value::Null => Ok(Expression::literal(ScalarValue::Null)),
-            Value::Placeholder(name) => Err(self.error(
-                expr,
-                format!("{name} is a placeholder; name a column instead"),
-            )),
+            Value::Placeholder(name) => {
+                Err(self.error(expr, format!("{name} is a placeholder; name a column instead")))
+            }
             other => Err(self.error(
                 expr,
                 format!("{other} is no literal that is taken; write a text in single quotes"),
@@ -61,7 +62,9 @@ impl Lowering<'_> {
         } else {
             return Err(self.error(
                 expr,
-                format!("{text} is too large for an integer; write CAST('{text}' AS DECIMAL(38, 0))"),
+                format!(
+                    "{text} is too large for an integer; write CAST('{text}' AS DECIMAL(38, 0))"
+                ),
             ));
         };
         Ok(Expression::literal(value))
@@ -100,10 +103,8 @@ impl Lowering<'_> {
     /// INTERVAL '1 day', INTERVAL '1' DAY, INTERVAL 1 DAY.
     pub(super) fn interval(&self, expr: &Expr, interval: &Interval) -> Result_ {
         let wrong = |reason: String| {
-            Err(self.error(
-                expr,
-                format!("{reason}; write INTERVAL '1 day 2 hours', a constant text"),
-            ))
+            Err(self
+                .error(expr, format!("{reason}; write INTERVAL '1 day 2 hours', a constant text")))
         };
         let Interval {
             value,

@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use arrow::datatypes::DataType as ArrowType;
-use sqlparser::ast::{AccessExpr, Expr, Ident, Spanned, Subscript};
+use sqlparser::ast::{AccessExpr, Expr, Ident, Spanned, Subscript, Value};
 use sqlparser::tokenizer::Span;
 use unskew_definition::{DataType, Field};
 
@@ -148,9 +148,13 @@ impl Lowering<'_> {
             Expr::Substring { expr: operand, substring_from, substring_for, .. } => {
                 self.substring(expr, operand, substring_from.as_deref(), substring_for.as_deref())
             }
-            Expr::Trim { expr: operand, trim_where, trim_what, trim_characters } => {
-                self.trim(expr, operand, *trim_where, trim_what.as_deref(), trim_characters.as_deref())
-            }
+            Expr::Trim { expr: operand, trim_where, trim_what, trim_characters } => self.trim(
+                expr,
+                operand,
+                *trim_where,
+                trim_what.as_deref(),
+                trim_characters.as_deref(),
+            ),
             Expr::Function(function) => self.function(expr, function),
             other => Err(self.error(expr, refusal(other).to_owned())),
         }
@@ -188,10 +192,9 @@ impl Lowering<'_> {
     /// `column.field`.
     fn path(&self, expr: &Expr, idents: &[Ident]) -> Result_ {
         let [column, field] = idents else {
-            return Err(self.error(
-                expr,
-                format!("`{expr}` goes too deep; write column or column.field"),
-            ));
+            return Err(
+                self.error(expr, format!("`{expr}` goes too deep; write column or column.field"))
+            );
         };
         if self.columns.iter().all(|known| known.name.as_str() != column.value)
             && self.columns.iter().any(|known| known.name.as_str() == field.value)
@@ -222,6 +225,13 @@ impl Lowering<'_> {
             (Expr::Identifier(column), AccessExpr::Dot(Expr::Identifier(field))) => {
                 self.path(expr, &[column.clone(), field.clone()])?
             }
+            // `column['field']` is the same.
+            (Expr::Identifier(column), AccessExpr::Subscript(Subscript::Index { index }))
+                if quoted_name(index).is_some() =>
+            {
+                let field = Ident::new(quoted_name(index).unwrap_or_default());
+                self.path(expr, &[column.clone(), field])?
+            }
             // `module.transform(...)`, which is no step into a column.
             (Expr::Identifier(module), AccessExpr::Dot(Expr::Function(function))) => {
                 self.function_of(expr, module, function)?
@@ -244,19 +254,23 @@ impl Lowering<'_> {
                 Ok(self.field(value, at))
             }
             AccessExpr::Subscript(Subscript::Index { index }) => {
+                if let Some(field) = quoted_name(index) {
+                    let at = self.field_at(expr, &value.data_type, field)?;
+                    return Ok(self.field(value, at));
+                }
                 let index = self.expression(index)?;
                 self.apply_named(expr, "array_element", vec![value, index])
             }
-            _ => Err(self.error(expr, "write value.field or list[index]; slices are not taken".to_owned())),
+            _ => Err(self
+                .error(expr, "write value.field, value['field'] or list[index]; slices are not taken".to_owned())),
         }
     }
 
     fn field_at(&self, expr: &Expr, of: &ArrowType, field: &str) -> Result<usize, ExpressionError> {
         let ArrowType::Struct(fields) = of else {
-            return Err(self.error(
-                expr,
-                format!("{} has no fields, so no {field:?}", shown_type(of)),
-            ));
+            return Err(
+                self.error(expr, format!("{} has no fields, so no {field:?}", shown_type(of)))
+            );
         };
         fields.iter().position(|known| known.name() == field).ok_or_else(|| {
             let known = || fields.iter().map(|field| field.name().as_str());
@@ -288,7 +302,9 @@ impl Lowering<'_> {
         let name = &ident.value;
         let known = || self.columns.iter().map(|column| column.name.as_str());
         let what = match ident.quote_style {
-            Some('"') => format!("there is no column {name:?} (a text stands in single quotes: '{name}')"),
+            Some('"') => {
+                format!("there is no column {name:?} (a text stands in single quotes: '{name}')")
+            }
             _ => format!("there is no column {name:?}"),
         };
         let (hint, listed) = (names::hint(name, known()), names::listed(known()));
@@ -320,31 +336,42 @@ fn refusal(expr: &Expr) -> &'static str {
         Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
             "an expression sees one row: subqueries are not taken; name what you need as columns, or as {{view.feature}} in an on-demand view"
         }
-        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
-            "`*` is no value; name the columns"
-        }
+        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => "`*` is no value; name the columns",
         Expr::AtTimeZone { .. } => {
             "all times are UTC: AT TIME ZONE is not taken; add an INTERVAL for a fixed offset"
         }
-        Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-            "write regexp_like(text, 'pattern') instead"
-        }
+        Expr::SimilarTo { .. } | Expr::RLike { .. } => "write regexp_like(text, 'pattern') instead",
         Expr::Collate { .. } => "texts are compared by their bytes: COLLATE is not taken",
         Expr::AnyOp { .. } | Expr::AllOp { .. } => {
             "ANY and ALL are not taken; for lists write array_has(list, value)"
         }
         Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY is not taken; join several LIKE by OR",
         Expr::Cast { .. } => "write CAST(value AS type), without FORMAT or ARRAY",
-        Expr::Tuple(_) => "several values in parentheses are no value; give each its own expression",
+        Expr::Tuple(_) => {
+            "several values in parentheses are no value; give each its own expression"
+        }
         Expr::Lambda(_) => "functions inside of expressions are not taken; write a transform",
         Expr::Array(_) | Expr::Struct { .. } | Expr::Map(_) | Expr::Dictionary(_) => {
             "lists and structs are not made in SQL; write a transform that yields one"
         }
         Expr::Convert { .. } => "write CAST(value AS type) instead of CONVERT",
-        Expr::Overlay { .. } => "OVERLAY is not taken; join left(...), the new part and substr(...) by ||",
+        Expr::Overlay { .. } => {
+            "OVERLAY is not taken; join left(...), the new part and substr(...) by ||"
+        }
         Expr::Prior(_) | Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
             "this belongs to queries; an expression sees one row"
         }
         _ => "this form of SQL is not taken; docs/sql.md lists what is",
+    }
+}
+
+/// The name in `value['name']`.
+fn quoted_name(index: &Expr) -> Option<&str> {
+    match index {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
     }
 }

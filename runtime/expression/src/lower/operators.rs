@@ -144,11 +144,9 @@ impl Lowering<'_> {
             (Kind::Date, _) if kind(&right_type) != Kind::Date => crate::representation::INSTANT,
             (Kind::Date, ArrowType::Date32) => ArrowType::Int64,
             (Kind::Date, _) => ArrowType::Duration(arrow::datatypes::TimeUnit::Microsecond),
-            (_, ArrowType::Decimal128(..)) => {
-                BinaryTypeCoercer::new(&left_type, &op, &right_type)
-                    .get_result_type()
-                    .map_err(|error| self.error(expr, reason(&error)))?
-            }
+            (_, ArrowType::Decimal128(..)) => BinaryTypeCoercer::new(&left_type, &op, &right_type)
+                .get_result_type()
+                .map_err(|error| self.error(expr, reason(&error)))?,
             (Kind::Number | Kind::Duration, _) => left_type.clone(),
             _ => ArrowType::Interval(IntervalUnit::MonthDayNano),
         };
@@ -252,7 +250,8 @@ impl Lowering<'_> {
         let distinct = matches!(op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom);
         let nullable = !distinct && (left.nullable || right.nullable);
         let shown = shown(expr);
-        let making = Making { data_type: normal_type(&data_type), nullable, fallible, shown: &shown };
+        let making =
+            Making { data_type: normal_type(&data_type), nullable, fallible, shown: &shown };
         operation(vec![left, right], making, |mut operands, _| {
             let right = operands.pop().expect("two operands");
             let left = operands.pop().expect("two operands");
@@ -306,7 +305,10 @@ impl Lowering<'_> {
             UnaryOperator::Plus if kind(&value.data_type) == Kind::Number => Ok(value),
             other => Err(self.error(
                 expr,
-                format!("the operator {other} is not taken before {}", shown_type(&value.data_type)),
+                format!(
+                    "the operator {other} is not taken before {}",
+                    shown_type(&value.data_type)
+                ),
             )),
         }
     }
@@ -360,7 +362,13 @@ impl Lowering<'_> {
         self.operator(expr, value, op, literal, ArrowType::Boolean, false)
     }
 
-    pub(super) fn distinct(&self, expr: &Expr, left: &Expr, right: &Expr, distinct: bool) -> Result_ {
+    pub(super) fn distinct(
+        &self,
+        expr: &Expr,
+        left: &Expr,
+        right: &Expr,
+        distinct: bool,
+    ) -> Result_ {
         let op = if distinct { Operator::IsDistinctFrom } else { Operator::IsNotDistinctFrom };
         let (left, right) = (self.expression(left)?, self.expression(right)?);
         self.compare(expr, left, op, right)
@@ -394,10 +402,7 @@ impl Lowering<'_> {
         let all: Vec<&Expression> = std::iter::once(&value).chain(&list).collect();
         let common = self.common_of(expr, "the values of IN", &all)?;
         if matches!(kind(&common), Kind::List | Kind::Struct | Kind::Interval | Kind::Duration) {
-            return Err(self.error(
-                expr,
-                format!("IN does not compare {}", shown_type(&common)),
-            ));
+            return Err(self.error(expr, format!("IN does not compare {}", shown_type(&common))));
         }
         let nullable = value.nullable || list.iter().any(|item| item.nullable);
         let mut operands = vec![self.comparable(expr, value, &common)?];
@@ -426,16 +431,17 @@ impl Lowering<'_> {
         if let Some(ValueWithSpan { value, .. }) = escape
             && !matches!(value, Value::SingleQuotedString(text) if text == "\\")
         {
-            return Err(self.error(
-                expr,
-                "the escape of LIKE is the backslash; leave out ESCAPE".to_owned(),
-            ));
+            return Err(self
+                .error(expr, "the escape of LIKE is the backslash; leave out ESCAPE".to_owned()));
         }
         let text = |value: Expression| match kind(&value.data_type) {
             Kind::Text | Kind::Null => self.cast_to(expr, value, &ArrowType::Utf8, false),
             _ => Err(self.error(
                 expr,
-                format!("LIKE compares texts, and one side is {}; cast it", shown_type(&value.data_type)),
+                format!(
+                    "LIKE compares texts, and one side is {}; cast it",
+                    shown_type(&value.data_type)
+                ),
             )),
         };
         let operands = vec![text(self.expression(operand)?)?, text(self.expression(pattern)?)?];

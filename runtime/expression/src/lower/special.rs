@@ -39,9 +39,8 @@ impl Lowering<'_> {
         let otherwise = otherwise
             .map(|value| self.cast_to(expr, value, &common, false).map(Box::new))
             .transpose()?;
-        let parts = || {
-            branches.iter().flat_map(|(when, then)| [when, then]).chain(otherwise.as_deref())
-        };
+        let parts =
+            || branches.iter().flat_map(|(when, then)| [when, then]).chain(otherwise.as_deref());
         let (columns, fallible) = (columns_of(parts()), parts().any(|part| part.fallible));
         let node = Node::Case { branches, otherwise };
         Ok(Expression { node, data_type: common, nullable, fallible, columns })
@@ -84,7 +83,10 @@ impl Lowering<'_> {
             CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => {
                 self.named(expr, name, &[operand])
             }
-            _ => Err(self.error(expr, format!("{name} takes one number; for times write date_trunc"))),
+            _ => {
+                Err(self
+                    .error(expr, format!("{name} takes one number; for times write date_trunc")))
+            }
         }
     }
 

@@ -145,10 +145,7 @@ impl ScalarUDFImpl for NativeUdf {
         Ok(ArrowField::new(self.native.name, self.yields.clone(), true).into())
     }
 
-    fn invoke_with_args(
-        &self,
-        args: ScalarFunctionArgs,
-    ) -> Result<ColumnarValue, DataFusionError> {
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         let values = Values { values: &args.args, rows: args.number_rows, yields: &self.yields };
         Ok(ColumnarValue::Array((self.native.compute)(&values)?))
     }

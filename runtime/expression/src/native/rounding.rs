@@ -67,13 +67,7 @@ pub(super) static FUNCTIONS: &[Native] = &[
         makes_nulls: false,
         fallible: true,
     },
-    Native {
-        name: "signum",
-        resolve: same,
-        compute: signum,
-        makes_nulls: false,
-        fallible: false,
-    },
+    Native { name: "signum", resolve: same, compute: signum, makes_nulls: false, fallible: false },
     whole!("ceil", Whole::Ceil),
     whole!("floor", Whole::Floor),
     whole!("trunc", Whole::Trunc),
@@ -86,7 +80,9 @@ pub(super) static FUNCTIONS: &[Native] = &[
                 match literals[1] {
                     Some(ScalarValue::Int64(Some(0..=30))) => {}
                     _ => {
-                        return Err("the digits are a constant from 0 to 30: round(x, 2)".to_owned());
+                        return Err(
+                            "the digits are a constant from 0 to 30: round(x, 2)".to_owned()
+                        );
                     }
                 }
                 let (mut takes, yields) = same(&types[..1], literals)?;
@@ -176,9 +172,8 @@ fn whole(array: &ArrayRef, whole: Whole) -> Result<ArrayRef, ArrowError> {
             Arc::new(values)
         }
         ArrowType::Float32 => {
-            let values: PrimitiveArray<Float32Type> = array
-                .as_primitive::<Float32Type>()
-                .unary(|v| whole.of_float(f64::from(v)) as f32);
+            let values: PrimitiveArray<Float32Type> =
+                array.as_primitive::<Float32Type>().unary(|v| whole.of_float(f64::from(v)) as f32);
             Arc::new(values)
         }
         ArrowType::Decimal128(precision, scale) => {
@@ -270,7 +265,12 @@ fn decimals(
             Whole::Trunc => v / unit,
             Whole::Round => {
                 let (units, rest) = (v / unit, (v % unit).unsigned_abs());
-                units + if rest >= unit.unsigned_abs().div_ceil(2) && rest != 0 { v.signum() } else { 0 }
+                units
+                    + if rest >= unit.unsigned_abs().div_ceil(2) && rest != 0 {
+                        v.signum()
+                    } else {
+                        0
+                    }
             }
         };
         units.checked_mul(unit).ok_or_else(|| overflow("the whole number does not fit"))

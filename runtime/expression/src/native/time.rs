@@ -7,8 +7,8 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, PrimitiveArray,
 };
 use arrow::datatypes::{
-    DataType as ArrowType, Date32Type, DurationMicrosecondType, Int64Type, IntervalMonthDayNanoType,
-    IntervalUnit, TimestampMicrosecondType,
+    DataType as ArrowType, Date32Type, DurationMicrosecondType, Int64Type,
+    IntervalMonthDayNanoType, IntervalUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
@@ -33,8 +33,21 @@ const FIXED: [(&str, i64); 7] = [
     ("week", 7 * DAY),
 ];
 const PARTS: [&str; 15] = [
-    "year", "isoyear", "quarter", "month", "week", "day", "dow", "isodow", "doy", "hour", "minute",
-    "second", "millisecond", "microsecond", "epoch",
+    "year",
+    "isoyear",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "dow",
+    "isodow",
+    "doy",
+    "hour",
+    "minute",
+    "second",
+    "millisecond",
+    "microsecond",
+    "epoch",
 ];
 
 macro_rules! native {
@@ -93,7 +106,9 @@ fn singular(word: &str) -> String {
 
 fn instant(data_type: &ArrowType) -> Result<(), String> {
     match data_type {
-        ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Null | ArrowType::Utf8 => Ok(()),
+        ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Null | ArrowType::Utf8 => {
+            Ok(())
+        }
         other => Err(format!("it takes a timestamp or a date, and is given {}", shown_type(other))),
     }
 }
@@ -126,7 +141,9 @@ fn resolve_part(types: &[ArrowType], literals: &[Option<&ScalarValue>]) -> Resol
     if let ArrowType::Duration(_) = value {
         return match part.as_str() {
             "epoch" => Ok((vec![ArrowType::Utf8, value.clone()], ArrowType::Float64)),
-            _ => Err(format!("of a duration write date_part('epoch', ...), its seconds, not {part:?}")),
+            _ => Err(format!(
+                "of a duration write date_part('epoch', ...), its seconds, not {part:?}"
+            )),
         };
     }
     instant(value)?;
@@ -142,7 +159,10 @@ fn resolve_bin(types: &[ArrowType], literals: &[Option<&ScalarValue>]) -> Resolv
     match literals[0] {
         Some(ScalarValue::IntervalMonthDayNano(Some(interval))) => {
             if interval.months != 0 {
-                return Err("months are of different lengths; write date_trunc('month', timestamp)".to_owned());
+                return Err(
+                    "months are of different lengths; write date_trunc('month', timestamp)"
+                        .to_owned(),
+                );
             }
             if width(interval.days, interval.nanoseconds).is_none() {
                 return Err("the width must be above 0".to_owned());
@@ -183,9 +203,11 @@ fn out_of_range(what: &str) -> ArrowError {
 }
 
 fn calendar(micros: i64) -> Result<NaiveDateTime, ArrowError> {
-    DateTime::from_timestamp_micros(micros)
-        .map(|at| at.naive_utc())
-        .ok_or_else(|| ArrowError::ComputeError(format!("{micros} us since 1970 is in a year that the calendar does not reach")))
+    DateTime::from_timestamp_micros(micros).map(|at| at.naive_utc()).ok_or_else(|| {
+        ArrowError::ComputeError(format!(
+            "{micros} us since 1970 is in a year that the calendar does not reach"
+        ))
+    })
 }
 
 fn floor(micros: i64, width: i64, origin: i64) -> Result<i64, ArrowError> {
@@ -194,7 +216,10 @@ fn floor(micros: i64, width: i64, origin: i64) -> Result<i64, ArrowError> {
     i64::try_from(start).map_err(|_| out_of_range("its start"))
 }
 
-fn instants(values: &Values<'_>, at: usize) -> Result<PrimitiveArray<TimestampMicrosecondType>, ArrowError> {
+fn instants(
+    values: &Values<'_>,
+    at: usize,
+) -> Result<PrimitiveArray<TimestampMicrosecondType>, ArrowError> {
     Ok(values.array(at)?.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
@@ -294,8 +319,9 @@ fn date_diff(values: &Values<'_>) -> Result<ArrayRef, ArrowError> {
     let (from, to) = (instants(values, 1)?, instants(values, 2)?);
     let diff: Int64Array = arrow::compute::try_binary(&from, &to, |from: i64, to: i64| {
         // Whole units, towards zero.
-        i64::try_from((i128::from(to) - i128::from(from)) / i128::from(width))
-            .map_err(|_| ArrowError::ArithmeticOverflow("overflow: the difference does not fit".to_owned()))
+        i64::try_from((i128::from(to) - i128::from(from)) / i128::from(width)).map_err(|_| {
+            ArrowError::ArithmeticOverflow("overflow: the difference does not fit".to_owned())
+        })
     })?;
     Ok(Arc::new(diff))
 }

@@ -14,9 +14,7 @@ use unskew_definition::{DataType, Field, Name, TransformSignature};
 use unskew_expression::{
     Callable, ExpressionError, FunctionCatalog, FunctionRef, KernelCatalog, SqlExpression,
 };
-use unskew_host::{
-    CallError, CallMetrics, Outcome, RowError, RowStatus, TransformKernel,
-};
+use unskew_host::{CallError, CallMetrics, Outcome, RowError, RowStatus, TransformKernel};
 
 pub fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -51,29 +49,95 @@ pub fn batch() -> RecordBatch {
     let day = 86_400_000_000i64;
     let columns_given: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from(vec![0, 1, 2, 3, 4, 5])),
-        Arc::new(Int64Array::from(vec![Some(1), Some(-7), None, Some(i64::MAX), Some(i64::MIN), Some(0)])),
+        Arc::new(Int64Array::from(vec![
+            Some(1),
+            Some(-7),
+            None,
+            Some(i64::MAX),
+            Some(i64::MIN),
+            Some(0),
+        ])),
         Arc::new(Int64Array::from(vec![Some(2), Some(0), Some(5), Some(1), Some(-1), None])),
         Arc::new(Int8Array::from(vec![Some(1), Some(127), None, Some(-128), Some(3), Some(0)])),
         Arc::new(UInt64Array::from(vec![Some(1), Some(u64::MAX), None, Some(0), Some(7), Some(9)])),
-        Arc::new(Float64Array::from(vec![Some(1.5), Some(-0.0), None, Some(f64::NAN), Some(f64::INFINITY), Some(2.5)])),
-        Arc::new(Float64Array::from(vec![Some(2.0), Some(0.0), Some(0.0), Some(1.0), None, Some(-3.0)])),
-        Arc::new(Float32Array::from(vec![Some(0.1), Some(-0.0), None, Some(-f32::NAN), Some(f32::MAX), Some(1.0)])),
-        Arc::new(StringArray::from(vec![Some("abc"), Some(""), None, Some("12"), Some("Ünï😀"), Some("x")])),
-        Arc::new(BooleanArray::from(vec![Some(true), Some(false), None, Some(true), Some(false), None])),
-        Arc::new(Date32Array::from(vec![Some(0), Some(-1), None, Some(20_000), Some(19_782), Some(1)])),
+        Arc::new(Float64Array::from(vec![
+            Some(1.5),
+            Some(-0.0),
+            None,
+            Some(f64::NAN),
+            Some(f64::INFINITY),
+            Some(2.5),
+        ])),
+        Arc::new(Float64Array::from(vec![
+            Some(2.0),
+            Some(0.0),
+            Some(0.0),
+            Some(1.0),
+            None,
+            Some(-3.0),
+        ])),
+        Arc::new(Float32Array::from(vec![
+            Some(0.1),
+            Some(-0.0),
+            None,
+            Some(-f32::NAN),
+            Some(f32::MAX),
+            Some(1.0),
+        ])),
+        Arc::new(StringArray::from(vec![
+            Some("abc"),
+            Some(""),
+            None,
+            Some("12"),
+            Some("Ünï😀"),
+            Some("x"),
+        ])),
+        Arc::new(BooleanArray::from(vec![
+            Some(true),
+            Some(false),
+            None,
+            Some(true),
+            Some(false),
+            None,
+        ])),
+        Arc::new(Date32Array::from(vec![
+            Some(0),
+            Some(-1),
+            None,
+            Some(20_000),
+            Some(19_782),
+            Some(1),
+        ])),
         Arc::new(
             TimestampMicrosecondArray::from(vec![
-                Some(0), Some(-1), None, Some(20_000 * day + 3_661_000_001), Some(253_402_300_799_999_999), Some(day),
+                Some(0),
+                Some(-1),
+                None,
+                Some(20_000 * day + 3_661_000_001),
+                Some(253_402_300_799_999_999),
+                Some(day),
             ])
             .with_timezone("UTC"),
         ),
         Arc::new(
-            Decimal128Array::from(vec![Some(150), Some(-250), None, Some(9_999_999_999), Some(0), Some(5)])
-                .with_precision_and_scale(10, 2)
-                .unwrap(),
+            Decimal128Array::from(vec![
+                Some(150),
+                Some(-250),
+                None,
+                Some(9_999_999_999),
+                Some(0),
+                Some(5),
+            ])
+            .with_precision_and_scale(10, 2)
+            .unwrap(),
         ),
         Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![
-            Some(vec![Some(1), None, Some(3)]), Some(vec![]), None, Some(vec![None]), Some(vec![Some(-7)]), Some(vec![Some(0), Some(0)]),
+            Some(vec![Some(1), None, Some(3)]),
+            Some(vec![]),
+            None,
+            Some(vec![None]),
+            Some(vec![Some(-7)]),
+            Some(vec![Some(0), Some(0)]),
         ])),
         {
             let fields = match "struct<a:int64,c:utf8?>".parse::<DataType>().unwrap().to_arrow() {
@@ -85,7 +149,14 @@ pub fn batch() -> RecordBatch {
                 fields,
                 vec![
                     Arc::new(Int64Array::from(vec![10, 20, 0, 40, 50, 60])),
-                    Arc::new(StringArray::from(vec![Some("u"), None, None, Some("w"), Some("v"), Some("")])),
+                    Arc::new(StringArray::from(vec![
+                        Some("u"),
+                        None,
+                        None,
+                        Some("w"),
+                        Some("v"),
+                        Some(""),
+                    ])),
                 ],
                 Some(nulls),
             ))
@@ -138,11 +209,19 @@ impl Transforms {
             ),
             (
                 name("other"),
-                signature("split", vec![field("i", "int64", false)], vec![field("v", "int64", false)]),
+                signature(
+                    "split",
+                    vec![field("i", "int64", false)],
+                    vec![field("v", "int64", false)],
+                ),
             ),
             (
                 name("other"),
-                signature("later", vec![field("at", "timestamp", true)], vec![field("at", "timestamp", true)]),
+                signature(
+                    "later",
+                    vec![field("at", "timestamp", true)],
+                    vec![field("at", "timestamp", true)],
+                ),
             ),
         ])
     }
@@ -203,8 +282,7 @@ impl TransformKernel for NativeTransform {
                 let (mut q, mut r) = (Vec::new(), Vec::new());
                 for row in 0..rows {
                     let given = i.is_valid(row) && by.is_valid(row);
-                    let quotient =
-                        given.then(|| i.value(row).checked_div(by.value(row))).flatten();
+                    let quotient = given.then(|| i.value(row).checked_div(by.value(row))).flatten();
                     if given && quotient.is_none() {
                         fail(row, "no quotient");
                     }

@@ -1,0 +1,213 @@
+//! Every case of `tests/cases` through the batch driver: events and labels as
+//! files of every format, the training set read back.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail, ensure};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Field, Schema};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use unskew_batch::{
+    BatchError, ParquetCompression, TableReader, TableWriter, TrainingJob, source_files, train,
+};
+use unskew_cases::{Answer, Case, Question, case_files, event_batch};
+use unskew_definition::{DataType, Name};
+use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
+use unskew_executor::{AggregateKernel, EvaluationError, ModuleCatalog, TransformKernel};
+use unskew_plan::SourcePlan;
+
+struct NoModules;
+
+impl ModuleCatalog for NoModules {
+    fn transform(&self, module: &Name, _: &Name) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
+        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    }
+
+    fn aggregate(&self, module: &Name, _: &Name) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
+        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    }
+}
+
+#[test]
+fn every_case_is_answered_from_files_as_it_says() {
+    let only = std::env::var("UNSKEW_CASE").ok();
+    let mut wrong = Vec::new();
+    for (at, path) in case_files().unwrap().iter().enumerate() {
+        let name = path.strip_prefix(unskew_cases::folder()).unwrap().display().to_string();
+        if only.as_ref().is_some_and(|only| !name.contains(only)) {
+            continue;
+        }
+        let ending = ["csv", "jsonl", "parquet", "csv.gz", "jsonl.zst"][at % 5];
+        if let Err(error) = run(path, ending) {
+            wrong.push(format!("{name} ({ending}): {error:#}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases are not as they say:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn run(path: &Path, ending: &str) -> anyhow::Result<()> {
+    let case = Case::read(path)?;
+    let folder = tempfile::tempdir()?;
+    match (evaluate(&case, path, folder.path(), ending), case.error.is_empty()) {
+        (Ok(()), true) => Ok(()),
+        (Err(error), true) => Err(error),
+        (Ok(()), false) => bail!("it is refused with {:?}, and was not", case.error),
+        (Err(error), false) => {
+            let message = format!("{error:#}");
+            let missing = case.error.iter().find(|part| !message.contains(part.as_str()));
+            ensure!(missing.is_none(), "the message lacks {missing:?}: {message}");
+            Ok(())
+        }
+    }
+}
+
+fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Result<()> {
+    let plan = case.plan(path)?;
+    for source in &plan.sources {
+        write_events(case, source, folder, ending)?;
+    }
+    for (at, (names, features, questions)) in case.asked(&plan)?.into_iter().enumerate() {
+        let labels = folder.join(format!("labels{at}.parquet"));
+        write_labels(case, &questions, &labels)?;
+        let job = TrainingJob {
+            labels,
+            output: folder.join(format!("training{at}.parquet")),
+            label_time: "label time".to_owned(),
+            columns: Vec::new(),
+            statuses: true,
+            full_feature_names: true,
+            compression: ParquetCompression::default(),
+        };
+        let files = |source: &SourcePlan| -> Result<Vec<PathBuf>, BatchError> {
+            source_files(source, folder, &[format!("{}.*", source.name)])
+        };
+        let summary = train(&job, &features, &files, &NoModules, &mut |_, _| {}, &|| false)?;
+        if let Some(warnings) = &case.warnings {
+            let found = summary.labels_at_event_time;
+            ensure!(found == warnings.labels_at_event_time, "{found} labels at an event's time");
+        }
+        let table = read(&job.output)?;
+        ensure!(table.num_rows() == questions.len(), "one row for each label");
+        for (name, (feature, summary)) in names.iter().zip(features.iter().zip(&summary.features)) {
+            let values = table.column_by_name(&summary.column).context("the feature's column")?;
+            let statuses = table.column_by_name(&format!("{}__status", summary.column));
+            let statuses = statuses.context("the status' column")?.as_string::<i32>();
+            for (row, question) in questions.iter().enumerate() {
+                let Some(expected) = question.expect.get(name) else { continue };
+                let status = statuses.value(row);
+                ensure!(status == expected.status, "{name}, row {row}: {status}, not {}", expected.status);
+                compare(&feature.field().data_type, values, row, expected)
+                    .with_context(|| format!("{name}, row {row}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parse_time(text: &str) -> anyhow::Result<i64> {
+    let mut time = ColumnBuilder::new(&DataType::Timestamp, 1);
+    time.push_text(text)?;
+    let time = time.finish();
+    let time = time.as_any().downcast_ref::<TimestampMicrosecondArray>();
+    Ok(time.context("a timestamp is one")?.value(0))
+}
+
+/// The events of a source in two files of one format.
+fn write_events(case: &Case, source: &SourcePlan, folder: &Path, ending: &str) -> anyhow::Result<()> {
+    let none = unskew_cases::Events::Rows(Vec::new());
+    let events = case.events.get(source.name.as_str()).unwrap_or(&none);
+    let fields: Vec<String> = source.fields.iter().map(|field| field.name.to_string()).collect();
+    let batch = event_batch(events, &fields, &parse_time)?;
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(&source.fields);
+    let columns = columns.map(|(c, field)| Field::new(&field.column, c.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?;
+    let half = batch.num_rows() / 2;
+    // The later rows in the file that is read first.
+    for (part, rows) in [("a", half..batch.num_rows()), ("b", 0..half)] {
+        let path = folder.join(format!("{}.{part}.{ending}", source.name));
+        let mut writer = TableWriter::create(&path, &schema, ParquetCompression::default())?;
+        writer.write(&batch.slice(rows.start, rows.len()))?;
+        writer.commit()?;
+    }
+    Ok(())
+}
+
+fn write_labels(
+    case: &Case,
+    questions: &[&Question],
+    path: &Path,
+) -> anyhow::Result<()> {
+    let text = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(other) => Some(other.to_string()),
+    };
+    let mut fields = vec![Field::new("label time", arrow::datatypes::DataType::Utf8, true)];
+    let times = questions.iter().map(|question| question.at.clone());
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(times))];
+    let mut add = |of: &dyn Fn(&Question) -> &Map<String, Value>| -> anyhow::Result<()> {
+        let names: BTreeSet<String> =
+            questions.iter().flat_map(|question| of(question).keys().cloned()).collect();
+        for name in names {
+            let texts: Vec<Option<String>> =
+                questions.iter().map(|question| text(of(question).get(&name))).collect();
+            let column: ArrayRef = match case.label_types.get(&name) {
+                None => Arc::new(StringArray::from(texts)),
+                Some(data_type) => {
+                    let mut column = ColumnBuilder::new(&data_type.parse()?, texts.len());
+                    for text in texts {
+                        text.map_or_else(|| Ok(column.push_null()), |text| column.push_text(&text))?;
+                    }
+                    column.finish()
+                }
+            };
+            fields.push(Field::new(name, column.data_type().clone(), true));
+            columns.push(column);
+        }
+        Ok(())
+    };
+    add(&|question: &Question| &question.entity)?;
+    add(&|question: &Question| &question.request)?;
+    let schema = Arc::new(Schema::new(fields));
+    let mut writer = TableWriter::create(path, &schema, ParquetCompression::default())?;
+    writer.write(&RecordBatch::try_new(schema, columns)?)?;
+    Ok(writer.commit()?)
+}
+
+fn read(path: &Path) -> anyhow::Result<RecordBatch> {
+    let mut table = TableReader::open(path, None, None, &|| false)?;
+    let mut batches = Vec::new();
+    while let Some((_, batch)) = table.next()? {
+        batches.push(batch);
+    }
+    Ok(concat_batches(table.schema(), &batches)?)
+}
+
+fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answer) -> anyhow::Result<()> {
+    let mut wanted = ColumnBuilder::new(data_type, 1);
+    match &expected.value {
+        Value::Null => wanted.push_null(),
+        value => wanted.push_json(&RawValue::from_string(value.to_string())?)?,
+    }
+    let wanted = wanted.finish();
+    let found = values.slice(row, 1);
+    let shown = |column: &ArrayRef| -> anyhow::Result<String> {
+        let mut text = Vec::new();
+        ColumnPrinter::new(column)?.print_json(0, &mut text);
+        Ok(String::from_utf8(text)?)
+    };
+    let (found, wanted) = (shown(&found)?, shown(&wanted)?);
+    if let Some(tolerance) = expected.tolerance {
+        let (found, wanted): (f64, f64) = (found.trim_matches('"').parse()?, wanted.trim_matches('"').parse()?);
+        ensure!((found - wanted).abs() <= tolerance * wanted.abs(), "{found}, not {wanted}");
+        return Ok(());
+    }
+    ensure!(found == wanted, "{found}, not {wanted}");
+    Ok(())
+}
