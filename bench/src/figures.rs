@@ -10,6 +10,7 @@ mod python;
 mod run_file;
 mod scaling;
 mod warm;
+mod windows;
 
 use std::path::PathBuf;
 
@@ -51,6 +52,9 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "kernel.exact_sum", measure: aggregates::exact_sum },
     Measurable { id: "kernel.exact_var", measure: aggregates::exact_var },
     Measurable { id: "kernel.percentile", measure: aggregates::percentile },
+    Measurable { id: "kernel.tumbling", measure: windows::tumbling },
+    Measurable { id: "kernel.trailing", measure: windows::trailing },
+    Measurable { id: "kernel.trailing_size", measure: windows::trailing_size },
     Measurable { id: "kernel.state", measure: aggregates::state },
     Measurable { id: "kernel.explain", measure: explain::explain },
 ];

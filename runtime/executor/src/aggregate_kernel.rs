@@ -97,6 +97,11 @@ pub trait GroupStates: Send + Sync {
     /// listed in ascending order.
     fn finish(&self) -> Result<Outcome, KernelError>;
 
+    /// The values of these states alone, in this order.
+    fn finish_of(&self, groups: &[u32]) -> Result<Outcome, KernelError> {
+        self.take(groups).finish()
+    }
+
     /// The canonical bytes of each state; null for a failed one.
     fn encode(&self) -> BinaryArray;
 

@@ -13,8 +13,8 @@ use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
 use crate::built_in::states::BuiltInStates;
 use crate::row_order::RowOrder;
 
-pub(crate) use columns::column_of;
-pub(crate) use values::ValueBuilder;
+pub(crate) use columns::{column_of, slice_of};
+pub(crate) use values::OutcomeBuilder;
 
 /// A built-in aggregate with the type of its input.
 #[derive(Clone, Debug)]

@@ -40,6 +40,14 @@ fn draw_rows(draws: &mut Draws, sight: Sight, entities: u32, rows: i64) -> Vec<E
             Sight::Anyhow => Some(event.event + draws.pick(&[-5, 0, 1, 2, 30, 500])),
         };
     }
+    // Some entities have numbers of one kind only, which quick ways might take.
+    match draws.range(0, 6) {
+        0 => events.iter_mut().for_each(|e| e.number = Some(draws.range(-9, 9) as f64 * 5e-324)),
+        1 => events.iter_mut().for_each(|e| e.number = Some(draws.pick(&[1e308, -1e308, 1e300]))),
+        2 => events.iter_mut().for_each(|e| e.number = Some(draws.pick(&[0.0, -0.0]))),
+        3 => events.iter_mut().for_each(|e| e.number = Some(draws.range(-99, 99) as f64 * 0.01)),
+        _ => {}
+    }
     draws.shuffle(&mut events);
     events
 }

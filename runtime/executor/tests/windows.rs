@@ -231,3 +231,32 @@ fn sessions_are_those_of_the_oracle() {
         ORDERS.into_iter().for_each(|order| check(window, order, seed));
     }
 }
+
+#[test]
+fn damaged_states_are_refused_and_never_panic() {
+    let draws = &mut Draws(9);
+    let aggregates = aggregates();
+    for window in [
+        EmittingWindow::Tumbling { size_us: 10, offset_us: 0 },
+        EmittingWindow::Session { gap_us: 9 },
+    ] {
+        let World { settings, partitions, log } = draw_world(draws, window, LogOrder::Broker);
+        let kernels = || aggregates.kernels.clone();
+        let mut operator = WindowOperator::new(settings, &partitions, kernels()).unwrap();
+        operator.push(records(&log, &aggregates, true)).unwrap();
+        let bytes = operator.encode().unwrap();
+        for length in (0..bytes.len()).step_by(7) {
+            assert!(WindowOperator::decode(settings, kernels(), &bytes[..length]).is_err());
+        }
+        for _ in 0..2000 {
+            let mut damaged = bytes.clone();
+            let at = draws.range(0, bytes.len() as i64) as usize;
+            damaged[at] ^= 1 << draws.range(0, 8);
+            drop(WindowOperator::decode(settings, kernels(), &damaged));
+        }
+        let other = EmittingWindow::Session { gap_us: 10 };
+        let settings = WindowSettings { window: other, ..settings };
+        let error = WindowOperator::decode(settings, kernels(), &bytes).err().unwrap();
+        assert!(error.to_string().contains("other settings"), "{error}");
+    }
+}

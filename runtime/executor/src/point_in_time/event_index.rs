@@ -119,11 +119,6 @@ impl EventIndex {
         self.rows.as_ref().map_or(place as u32, |rows| rows[place])
     }
 
-    /// The rows at all places; none where each is at its own.
-    pub(crate) fn rows(&self) -> Option<&[u32]> {
-        self.rows.as_deref()
-    }
-
     /// A column of the rows, by place.
     pub(crate) fn sorted(&self, column: &ArrayRef) -> Result<ArrayRef, KernelError> {
         let Some(rows) = &self.rows else { return Ok(column.clone()) };

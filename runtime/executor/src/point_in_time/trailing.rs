@@ -8,6 +8,7 @@ use crate::point_in_time::event_index::EventIndex;
 use crate::point_in_time::extremes::evaluate_extremes;
 use crate::point_in_time::latest::latest_places;
 use crate::point_in_time::questions::Questions;
+use crate::point_in_time::running::evaluate_running;
 use crate::point_in_time::sums::{SumRequest, evaluate_sums, is_sum};
 use crate::point_in_time::trees::Trees;
 use crate::trailing_window::TrailingWindow;
@@ -112,6 +113,14 @@ fn is_same_kernel(a: &dyn AggregateKernel, b: &dyn AggregateKernel) -> bool {
     }
 }
 
+/// The answers to the questions at `places`, for each window, and the entities
+/// of which they are.
+pub(crate) struct QuickAnswers {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) places: Vec<u32>,
+    pub(crate) is_done: Vec<bool>,
+}
+
 /// Aggregates of the same columns and rows.
 pub(crate) struct Context<'a> {
     pub(crate) index: &'a EventIndex,
@@ -152,11 +161,14 @@ impl Context<'_> {
             let first = kernel(cluster[same[0]].0);
             let windows: Vec<usize> = same.iter().map(|at| cluster[*at].1).collect();
             let built_in = first.as_built_in().filter(|_| !sums.contains(&same[0]));
-            let extremes = match built_in {
+            let quick = match built_in {
+                Some(built_in) if built_in.subtracts() => {
+                    Some(evaluate_running(self, built_in.aggregate(), &windows))
+                }
                 Some(built_in) => evaluate_extremes(self, built_in.aggregate(), &windows)?,
                 None => None,
             };
-            let is_done = match extremes {
+            let is_done = match quick {
                 Some(answers) => {
                     for (at, outcome) in same.iter().zip(answers.outcomes) {
                         parts[*at].push((outcome, answers.places.clone()));

@@ -122,7 +122,7 @@ impl Trees<'_> {
         let schedule = graph.scheduled([leaves, 1, 0]);
         let states = schedule.run(states)?;
         let rows: Vec<u32> = nodes.iter().flatten().map(|node| schedule.row(*node)).collect();
-        let Outcome { columns, errors, metrics } = states.take(&rows).finish()?;
+        let Outcome { columns, errors, metrics } = states.finish_of(&rows)?;
         for (window, answers) in answers.iter_mut().enumerate() {
             let start = window * asked.len();
             let columns = columns.iter().map(|column| column.slice(start, asked.len()));

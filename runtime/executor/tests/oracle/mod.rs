@@ -175,8 +175,8 @@ pub(crate) fn values_of(events: &[&Event], aggregates: &Aggregates) -> Vec<Array
     });
     let folded: Vec<ArrayRef> = folded.collect();
     let numbers: Vec<f64> = events.iter().filter_map(|event| event.number).collect();
-    if numbers.iter().all(|x| x.is_finite()) {
-        // All finite numbers that are drawn are multiples of 2^-10.
+    // Most numbers that are drawn are multiples of 2^-10.
+    if numbers.iter().all(|x| x.abs() < 2e18 && (x * 1024.0).fract() == 0.0) {
         let exact: i128 = numbers.iter().map(|x| (x * 1024.0) as i128).sum();
         let expected = (!numbers.is_empty()).then(|| exact as f64 / 1024.0);
         let expected: ArrayRef = Arc::new(Float64Array::from(vec![expected]));
@@ -195,6 +195,8 @@ pub(crate) fn draw_number(draws: &mut Draws) -> Option<f64> {
         8 if draws.chance(4) => Some(f64::NAN),
         9 if draws.chance(4) => Some(f64::INFINITY),
         10 if draws.chance(4) => Some(f64::NEG_INFINITY),
+        11 if draws.chance(4) => Some(draws.pick(&[5e-324, -2e-310, f64::MIN_POSITIVE])),
+        12 if draws.chance(4) => Some(draws.pick(&[1e308, -1.5e308, f64::MAX])),
         _ => Some(draws.range(-1 << 40, 1 << 40) as f64 / 1024.0),
     }
 }
