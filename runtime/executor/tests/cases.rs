@@ -324,7 +324,7 @@ fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answe
     let wanted = json_column(data_type, [Some(&expected.value)].into_iter())?;
     let found = values.slice(row, 1);
     let shown = |column: &ArrayRef| anyhow::Ok(printed(&ColumnPrinter::new(column)?, 0));
-    if let Some(tolerance) = expected.tolerance {
+    if let Some(tolerance) = expected.tolerance.filter(|_| found.is_valid(0) && wanted.is_valid(0)) {
         let float = |text: String| -> anyhow::Result<f64> { Ok(text.trim_matches('"').parse()?) };
         let (found, wanted) = (float(shown(&found)?)?, float(shown(&wanted)?)?);
         ensure!((found - wanted).abs() <= tolerance * wanted.abs(), "{found}, not {wanted} within {tolerance}");
