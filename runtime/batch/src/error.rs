@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use unskew_executor::text::UnprintableType;
 use unskew_executor::{ArgumentError, PolicyError, TransformError};
-use unskew_host::RowStatus;
+use unskew_host::{CallError, RowStatus};
 
 /// Why a batch job yields no output.
 #[derive(Debug, thiserror::Error)]
@@ -270,7 +270,11 @@ impl BatchError {
             | Self::Unwritable { .. }
             | Self::RowFailed { .. }
             | Self::TooManyErrors { .. } => true,
-            Self::Evaluate { source, .. } => matches!(source, TransformError::Column { .. }),
+            Self::Evaluate { source, .. } => matches!(
+                source,
+                TransformError::Column { .. }
+                    | TransformError::Call(CallError::OutcomeTooLarge { .. })
+            ),
             Self::DiskFull { .. }
             | Self::Write { .. }
             | Self::Cancelled

@@ -104,11 +104,11 @@ fn refusal(impure: &[Impurity], path: &Path) -> UserError {
 
 fn unchecked(error: GateError, path: &Path) -> anyhow::Error {
     match error {
-        GateError::Call(CallError::DeadlineExceeded { .. }) => {
+        GateError::Call(CallError::DeadlineExceeded { .. } | CallError::OutcomeTooLarge { .. }) => {
             UserError::new(format!("the purity gate gave up: {error}"))
                 .at(path.display().to_string())
                 .help(
-                    "make the transform cheaper, or try again on a machine that is not overloaded",
+                    "make the transform cheaper and its results smaller, or try again on a machine that is not overloaded",
                 )
                 .into()
         }
