@@ -33,10 +33,7 @@ pub(crate) enum Step {
     Arrive(WindowRow),
     /// Windows with an end up to `to` close; what they emit is visible from
     /// `visible` on, or if that is none from their end plus out_of_orderness.
-    Close {
-        to: i64,
-        visible: Option<i64>,
-    },
+    Close { to: i64, visible: Option<i64> },
 }
 
 /// A record that waits for its turn among those of other partitions.
@@ -162,8 +159,7 @@ impl LogReader {
             let record = WaitingRecord { clock, event, broker, row };
             log.waiting.push_back(record);
             if self.partitions.len() == 1
-                && let Some(record) =
-                    self.partitions.get_mut(&partition).and_then(|log| log.waiting.pop_front())
+                && let Some(record) = self.partitions.get_mut(&partition).and_then(|log| log.waiting.pop_front())
             {
                 self.pass(partition, record, steps);
             }

@@ -105,8 +105,7 @@ impl WindowOperator {
 
     /// About how many bytes the states take.
     pub fn memory_bytes(&self) -> usize {
-        let slots = self.slots.slots.len()
-            * size_of_val(&self.slots.slots[..1.min(self.slots.slots.len())]);
+        let slots = self.slots.slots.len() * size_of_val(&self.slots.slots[..1.min(self.slots.slots.len())]);
         slots + self.states.iter().map(|states| states.memory_bytes()).sum::<usize>()
     }
 
@@ -291,7 +290,8 @@ impl WindowOperator {
         let slots = self.slots.slots.len();
         let mut emitted = self.nothing();
         for (index, kernel) in self.kernels.iter().enumerate() {
-            let mut states = self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
+            let mut states =
+                self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
             let stored_states = &mut self.states[index];
             if !stored.is_empty() {
                 states.append(stored_states.take(&stored));
@@ -334,6 +334,5 @@ pub(crate) fn empty_states(
     chunks: &mut Chunks,
 ) -> Result<Vec<Box<dyn GroupStates>>, KernelError> {
     let each = kernels.iter().enumerate();
-    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count))
-        .collect()
+    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count)).collect()
 }
