@@ -26,7 +26,10 @@ fn edges_are_those_written_by_hand() {
         let written: BTreeSet<String> = written.lines().map(ToOwned::to_owned).collect();
         let missing: Vec<_> = written.difference(&found).collect();
         let surplus: Vec<_> = found.difference(&written).collect();
-        assert!(missing.is_empty() && surplus.is_empty(), "{name}: not derived: {missing:#?}, derived and not written: {surplus:#?}");
+        assert!(
+            missing.is_empty() && surplus.is_empty(),
+            "{name}: not derived: {missing:#?}, derived and not written: {surplus:#?}"
+        );
     }
     assert!(count >= 10, "{count} definitions");
 }
@@ -49,8 +52,16 @@ fn what_a_feature_depends_on_is_found_through_views() {
     assert_eq!(
         shown(plan.lineage.upstream(&feature("second", 1, "risky"))),
         [
-            "checkout.price", "orders.amount", "orders.ts", "orders.user_id", "first@v1.ratio",
-            "second@v1.risky", "v@v1.total", "first:ratio@v1", "v:total@v1", "v:total@v2",
+            "checkout.price",
+            "orders.amount",
+            "orders.ts",
+            "orders.user_id",
+            "first@v1.ratio",
+            "second@v1.risky",
+            "v@v1.total",
+            "first:ratio@v1",
+            "v:total@v1",
+            "v:total@v2",
         ]
     );
     let price = LineageNode::SourceField { source: name("checkout"), field: "price".to_owned() };
@@ -65,10 +76,8 @@ fn what_a_feature_depends_on_is_found_through_views() {
 #[test]
 fn a_struct_stands_for_its_fields() {
     let plan = plan_of_file("lineage/struct_fields.yaml").unwrap();
-    let field = |field: &str| LineageNode::SourceField {
-        source: name("orders"),
-        field: field.to_owned(),
-    };
+    let field =
+        |field: &str| LineageNode::SourceField { source: name("orders"), field: field.to_owned() };
     let of_place = shown(plan.lineage.downstream(&field("place")));
     assert_eq!(of_place, ["v@v1.city", "v@v1.whole", "v@v1.zip", "v:city@v1", "v:zip@v1"]);
     assert_eq!(shown(plan.lineage.downstream(&field("place.city"))), ["v@v1.city", "v:city@v1"]);

@@ -40,7 +40,10 @@ impl Columns {
             return Found::Broken;
         }
         let names = self.known.iter().map(|column| column.name.as_str());
-        Found::Missing(format!("there is no column {:?}", name.as_str()), meant(name.as_str(), names))
+        Found::Missing(
+            format!("there is no column {:?}", name.as_str()),
+            meant(name.as_str(), names),
+        )
     }
 
     /// As SQL sees them.

@@ -86,7 +86,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn mistake(&self, place: &Place, subject: &str, what: impl Into<String>, fix: impl Into<String>) {
+    fn mistake(
+        &self,
+        place: &Place,
+        subject: &str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.mistakes.borrow_mut().push(Mistake {
             place: place.clone(),
             subject: subject.to_owned(),
@@ -154,7 +160,10 @@ impl<'a> Resolver<'a> {
             None => {
                 let names = view.features().iter().map(|field| field.name.as_str());
                 let fix = meant(feature.as_str(), names);
-                Found::Missing(format!("the view {id} has no feature {feature:?}", feature = feature.as_str()), fix)
+                Found::Missing(
+                    format!("the view {id} has no feature {feature:?}", feature = feature.as_str()),
+                    fix,
+                )
             }
         }
     }
