@@ -9,6 +9,7 @@ mod python;
 mod run_file;
 mod scaling;
 mod warm;
+mod wasm_aggregate;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,7 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "host.build", measure: load::build },
     Measurable { id: "host.load", measure: load::load },
     Measurable { id: "kernel.explain", measure: explain::explain },
+    Measurable { id: "kernel.wasm_aggregate", measure: wasm_aggregate::wasm_aggregate },
 ];
 
 impl Bench {
