@@ -10,6 +10,7 @@ mod python;
 mod run_file;
 mod scaling;
 mod warm;
+mod wasm_aggregate;
 mod windows;
 
 use std::path::PathBuf;
@@ -57,6 +58,7 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "kernel.trailing_size", measure: windows::trailing_size },
     Measurable { id: "kernel.state", measure: aggregates::state },
     Measurable { id: "kernel.explain", measure: explain::explain },
+    Measurable { id: "kernel.wasm_aggregate", measure: wasm_aggregate::wasm_aggregate },
 ];
 
 impl Bench {
