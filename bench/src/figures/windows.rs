@@ -74,7 +74,8 @@ impl DataFusion {
         });
         let batches = batches.collect::<Result<Vec<_>, _>>()?;
         let schema = batches.first().context("there are events")?.schema();
-        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+        let context =
+            SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
         context.register_table("events", Arc::new(MemTable::try_new(schema, vec![batches])?))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { runtime, context })
@@ -89,7 +90,8 @@ impl Events {
     /// In the order of their times, or of entity and time.
     fn new(by_entity: bool) -> anyhow::Result<Self> {
         let spec = Spec { rows: EVENTS, entities: ENTITIES, days: 90, ..Spec::default() };
-        let EventNumbers { mut event_timestamps, mut users, mut amounts } = EventNumbers::new(&spec)?;
+        let EventNumbers { mut event_timestamps, mut users, mut amounts } =
+            EventNumbers::new(&spec)?;
         if by_entity {
             let mut rows: Vec<usize> = (0..users.len()).collect();
             rows.sort_by_key(|row| users[*row]);
@@ -211,10 +213,7 @@ pub(super) fn trailing(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     ensure!(entities <= ENTITIES as usize && entities > 0, "{entities} entities");
     let [ours, theirs] = bench.plan.long_race(
         "trailing",
-        [
-            &mut timed(|| answers(&events, &asked, &WINDOWS)),
-            &mut timed(|| events.peer.run(sql)),
-        ],
+        [&mut timed(|| answers(&events, &asked, &WINDOWS)), &mut timed(|| events.peer.run(sql))],
     );
     let what = "count, sum, avg, max over 5 trailing windows at 1 M times, 10 M events, one core";
     let against = "DataFusion's hash aggregate of the same events: count, sum, avg, max by entity";
@@ -232,8 +231,8 @@ fn check(events: &Events, asked: &(Vec<u32>, Vec<i64>)) -> anyhow::Result<()> {
         let first = events.entities.partition_point(|other| *other < entity);
         let end = events.entities.partition_point(|other| *other <= entity);
         for (window, values) in WINDOWS.iter().zip(answers.values.chunks(4)) {
-            let within = (first..end)
-                .filter(|row| window.tail(time) <= times[*row] && times[*row] <= time);
+            let within =
+                (first..end).filter(|row| window.tail(time) <= times[*row] && times[*row] <= time);
             let within: Vec<f64> = within.map(|row| amounts[row]).collect();
             let count = values[0].columns[0].as_primitive::<Int64Type>().value(question);
             let sum = values[1].columns[0].as_primitive::<Float64Type>().value(question);
@@ -251,7 +250,8 @@ fn check(events: &Events, asked: &(Vec<u32>, Vec<i64>)) -> anyhow::Result<()> {
 pub(super) fn trailing_size(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let events = Events::new(true)?;
     let asked = questions(&events);
-    let [long, short] = [30 * DAY, HOUR].map(|size_us| TrailingWindow { size_us, hop_us: 5 * MINUTE });
+    let [long, short] =
+        [30 * DAY, HOUR].map(|size_us| TrailingWindow { size_us, hop_us: 5 * MINUTE });
     let [ours, theirs] = bench.plan.long_race(
         "trailing_size",
         [

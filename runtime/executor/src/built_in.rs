@@ -96,11 +96,17 @@ impl BuiltInAggregate {
         if fits {
             return Ok(());
         }
-        let found: Vec<String> =
-            inputs.iter().map(|column| format!("{} of {}", column.len(), column.data_type())).collect();
+        let found: Vec<String> = inputs
+            .iter()
+            .map(|column| format!("{} of {}", column.len(), column.data_type()))
+            .collect();
         let wanted: Vec<String> =
             self.inputs.iter().map(|input| format!("{rows} of {}", input.data_type)).collect();
-        Err(self.wrong(format!("it takes columns [{}], not [{}]", wanted.join(", "), found.join(", "))))
+        Err(self.wrong(format!(
+            "it takes columns [{}], not [{}]",
+            wanted.join(", "),
+            found.join(", ")
+        )))
     }
 }
 

@@ -43,10 +43,7 @@ fn emitted(window: EmittingWindow, records: &[Record]) -> Vec<Row> {
     let mut operator = WindowOperator::new(settings, &[0], vec![kernel]).unwrap();
     let events: Vec<i64> = records.iter().map(|record| record.event).collect();
     let offsets: Vec<i64> = (0..records.len() as i64).collect();
-    let tie = RowTie::Log {
-        partitions: vec![0; records.len()].into(),
-        offsets: offsets.into(),
-    };
+    let tie = RowTie::Log { partitions: vec![0; records.len()].into(), offsets: offsets.into() };
     let broker: Option<Vec<i64>> = records.iter().map(|record| record.broker).collect();
     let pushed = operator.push(LogRecords {
         order: RowOrder::new(events.into(), None, tie),

@@ -184,13 +184,16 @@ fn check(window: EmittingWindow, order: LogOrder, seed: u64) {
     let mut times: BTreeSet<i64> = at_once.created_timestamps.iter().copied().collect();
     times.extend(world.log.iter().map(visible));
     times.extend(at_once.window_ends.iter().copied());
-    let times: Vec<i64> = times.into_iter().flat_map(|time| [time - 1, time]).collect();
+    let mut times: Vec<i64> = times.into_iter().flat_map(|time| [time - 1, time]).collect();
+    // The oracle is slow: some times have to do.
+    draws.shuffle(&mut times);
+    times.truncate(25);
     let (mut asked_entities, mut asked_times, mut expected) = (Vec::new(), Vec::new(), Vec::new());
     for entity in 0..ENTITIES {
         for time in &times {
             let oracle = live_by_oracle(&world, &aggregates, entity, *time);
             let live = live_by_emissions(&at_once, entity, *time);
-            assert_eq!(live, oracle, "entity {entity} at {time}, seed {seed}");
+            assert_eq!(live, oracle, "entity {entity} at {time}, seed {seed}, {order:?}");
             asked_entities.push(entity);
             asked_times.push(*time);
             expected.push(oracle.range(..=*time).next_back().map(|(end, _)| *end));
@@ -207,7 +210,7 @@ const ORDERS: [LogOrder; 3] = [LogOrder::Broker, LogOrder::Offsets, LogOrder::No
 
 #[test]
 fn tumbling_windows_are_those_of_the_oracle() {
-    for seed in 0..60 {
+    for seed in 0..90 {
         let (size_us, offset_us) = [(10, 0), (7, 3), (40, -13)][seed as usize % 3];
         let window = EmittingWindow::Tumbling { size_us, offset_us };
         ORDERS.into_iter().for_each(|order| check(window, order, seed));
@@ -226,7 +229,7 @@ fn sliding_windows_are_those_of_the_oracle() {
 
 #[test]
 fn sessions_are_those_of_the_oracle() {
-    for seed in 2000..2150 {
+    for seed in 2000..2240 {
         let window = EmittingWindow::Session { gap_us: [4, 9, 25][seed as usize % 3] };
         ORDERS.into_iter().for_each(|order| check(window, order, seed));
     }

@@ -48,7 +48,8 @@ pub fn evaluate_trailing(
     let windows: Vec<TrailingWindow> = aggregates.iter().map(|a| a.window).collect();
     let newest = newest_in_longest(index, questions, &windows);
     let mut values: Vec<Option<Outcome>> = vec![None; aggregates.len()];
-    for same_rows in grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
+    for same_rows in
+        grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
     {
         let filtered = aggregates[same_rows[0]].filter.as_ref().map(|f| index.filtered(f));
         let index = filtered.as_ref().unwrap_or(index);
@@ -188,7 +189,8 @@ impl Context<'_> {
                 windows: &windows,
             };
             let count = self.index.entity_count();
-            let left = self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
+            let left =
+                self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
             trees.evaluate(left, &mut more)?;
             self.answer_strangers(first, &mut more)?;
             let data_type = first.output().data_type.to_arrow();
@@ -253,16 +255,26 @@ impl Ranges {
                 true => index.visible(),
                 false => index.events(),
             };
-            walk(&seen[places.clone()], times, |seen, time| *seen <= *time, |at, place| {
-                highs[asked.start + at] = (places.start + place) as u32;
-            });
+            walk(
+                &seen[places.clone()],
+                times,
+                |seen, time| *seen <= *time,
+                |at, place| {
+                    highs[asked.start + at] = (places.start + place) as u32;
+                },
+            );
             let events = &index.events()[places.clone()];
             for (window, lows) in windows.iter().zip(&mut lows) {
                 let tails = times.iter().map(|time| window.tail(*time));
                 let tails: Vec<i64> = tails.collect();
-                walk(events, &tails, |event, tail| *event < *tail, |at, place| {
-                    lows[asked.start + at] = (places.start + place) as u32;
-                });
+                walk(
+                    events,
+                    &tails,
+                    |event, tail| *event < *tail,
+                    |at, place| {
+                        lows[asked.start + at] = (places.start + place) as u32;
+                    },
+                );
             }
             // A row may be seen only when its window has gone by.
             for question in asked {

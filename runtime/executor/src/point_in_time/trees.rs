@@ -181,9 +181,10 @@ impl Tree {
         let mut nodes = vec![TreeNode::Stale; rows];
         let mut unseen = Vec::new();
         if task.is_in_order {
-            nodes.extend((first_leaf..first_leaf + rows).map(|leaf| {
-                TreeNode::Known(NodeId::leaf(ROWS, leaf as u32))
-            }));
+            nodes.extend(
+                (first_leaf..first_leaf + rows)
+                    .map(|leaf| TreeNode::Known(NodeId::leaf(ROWS, leaf as u32))),
+            );
         } else {
             nodes = vec![TreeNode::Empty; 2 * rows];
             let visible = index.visible()[task.places.clone()].iter();

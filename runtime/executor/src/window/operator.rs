@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
+use crate::merge_graph::NodeId;
 use crate::watermark::{WatermarkSettings, Watermarks};
 use crate::window::EmittingWindow;
 use crate::window::emitted::{EmittedWindows, scattered};
@@ -8,7 +9,7 @@ use crate::window::fixed::FixedWindows;
 use crate::window::log_order::{LogOrder, LogReader, Step};
 use crate::window::records::{Chunk, Chunks, LogRecords, RowRef};
 use crate::window::session::SessionWindows;
-use crate::window::slots::{BatchNotes, Emission, Slots};
+use crate::window::slots::{BatchNotes, Emission, Slot, Slots};
 
 /// What a view's windows are, and how its source tells the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl WindowOperator {
 
     /// About how many bytes the states take.
     pub fn memory_bytes(&self) -> usize {
-        let slots = self.slots.slots.len() * size_of_val(&self.slots.slots[..1.min(self.slots.slots.len())]);
+        let slots = self.slots.slots.len() * size_of::<Slot>();
         slots + self.states.iter().map(|states| states.memory_bytes()).sum::<usize>()
     }
 
@@ -269,7 +270,7 @@ impl WindowOperator {
     fn compute(
         &mut self,
         notes: BatchNotes,
-        kept: &[(u32, crate::merge_graph::NodeId)],
+        kept: &[(u32, NodeId)],
     ) -> Result<EmittedWindows, KernelError> {
         let BatchNotes { graph, rows, groups, group_count, stored, held, emissions } = notes;
         let group_count = group_count as usize;
@@ -290,8 +291,7 @@ impl WindowOperator {
         let slots = self.slots.slots.len();
         let mut emitted = self.nothing();
         for (index, kernel) in self.kernels.iter().enumerate() {
-            let mut states =
-                self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
+            let mut states = self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
             let stored_states = &mut self.states[index];
             if !stored.is_empty() {
                 states.append(stored_states.take(&stored));
@@ -334,5 +334,6 @@ pub(crate) fn empty_states(
     chunks: &mut Chunks,
 ) -> Result<Vec<Box<dyn GroupStates>>, KernelError> {
     let each = kernels.iter().enumerate();
-    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count)).collect()
+    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count))
+        .collect()
 }
