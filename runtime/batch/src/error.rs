@@ -1,8 +1,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use unskew_executor::text::UnprintableType;
 use unskew_executor::rows::RowsError;
+use unskew_executor::text::UnprintableType;
 use unskew_executor::{ArgumentError, EvaluationError, PolicyError, TransformError};
 use unskew_host::{CallError, RowStatus};
 

@@ -23,12 +23,26 @@ use unskew_plan::{ServiceFeature, SourcePlan};
 struct NoModules;
 
 impl ModuleCatalog for NoModules {
-    fn transform(&self, module: &Name, _: &Name) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
-        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    fn transform(
+        &self,
+        module: &Name,
+        _: &Name,
+    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
+        Err(EvaluationError::Module {
+            module: module.to_string(),
+            reason: "cases have none".into(),
+        })
     }
 
-    fn aggregate(&self, module: &Name, _: &Name) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
-        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    fn aggregate(
+        &self,
+        module: &Name,
+        _: &Name,
+    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
+        Err(EvaluationError::Module {
+            module: module.to_string(),
+            reason: "cases have none".into(),
+        })
     }
 }
 
@@ -113,7 +127,11 @@ fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Re
             for (row, question) in questions.iter().enumerate() {
                 let Some(expected) = question.expect.get(name) else { continue };
                 let status = statuses.value(row);
-                ensure!(status == expected.status, "{name}, row {row}: {status}, not {}", expected.status);
+                ensure!(
+                    status == expected.status,
+                    "{name}, row {row}: {status}, not {}",
+                    expected.status
+                );
                 compare(&feature.field().data_type, values, row, expected)
                     .with_context(|| format!("{name}, row {row}"))?;
             }
@@ -131,7 +149,12 @@ fn parse_time(text: &str) -> anyhow::Result<i64> {
 }
 
 /// The events of a source in two files of one format.
-fn write_events(case: &Case, source: &SourcePlan, folder: &Path, ending: &str) -> anyhow::Result<()> {
+fn write_events(
+    case: &Case,
+    source: &SourcePlan,
+    folder: &Path,
+    ending: &str,
+) -> anyhow::Result<()> {
     let none = unskew_cases::Events::Rows(Vec::new());
     let events = case.events.get(source.name.as_str()).unwrap_or(&none);
     let fields: Vec<String> = source.fields.iter().map(|field| field.name.to_string()).collect();
@@ -152,11 +175,7 @@ fn write_events(case: &Case, source: &SourcePlan, folder: &Path, ending: &str) -
     Ok(())
 }
 
-fn write_labels(
-    case: &Case,
-    questions: &[&Question],
-    path: &Path,
-) -> anyhow::Result<()> {
+fn write_labels(case: &Case, questions: &[&Question], path: &Path) -> anyhow::Result<()> {
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.clone()),
@@ -206,7 +225,12 @@ fn read(path: &Path) -> anyhow::Result<RecordBatch> {
     Ok(concat_batches(table.schema(), &batches)?)
 }
 
-fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answer) -> anyhow::Result<()> {
+fn compare(
+    data_type: &DataType,
+    values: &ArrayRef,
+    row: usize,
+    expected: &Answer,
+) -> anyhow::Result<()> {
     let mut wanted = ColumnBuilder::new(data_type, 1);
     match &expected.value {
         Value::Null => wanted.push_null(),
@@ -221,7 +245,8 @@ fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answe
     };
     let (found, wanted) = (shown(&found)?, shown(&wanted)?);
     if let Some(tolerance) = expected.tolerance.filter(|_| found != "null" && wanted != "null") {
-        let (found, wanted): (f64, f64) = (found.trim_matches('"').parse()?, wanted.trim_matches('"').parse()?);
+        let (found, wanted): (f64, f64) =
+            (found.trim_matches('"').parse()?, wanted.trim_matches('"').parse()?);
         ensure!((found - wanted).abs() <= tolerance * wanted.abs(), "{found}, not {wanted}");
         return Ok(());
     }

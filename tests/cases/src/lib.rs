@@ -22,7 +22,8 @@ pub fn folder() -> &'static Path {
 /// to a folder, those that lie in folders of that one, such as random cases.
 pub fn case_files() -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let folder = std::env::var_os("UNSKEW_CASES").map_or_else(|| folder().to_owned(), PathBuf::from);
+    let folder =
+        std::env::var_os("UNSKEW_CASES").map_or_else(|| folder().to_owned(), PathBuf::from);
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
