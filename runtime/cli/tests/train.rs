@@ -1,0 +1,167 @@
+//! `unskew train` over definitions in YAML, events and labels in text files,
+//! and everything that can be wrong with them. No guest toolchain is needed.
+
+mod shared;
+
+use std::fs;
+use std::path::Path;
+
+use shared::{Ran, folder, run, text};
+
+const SHOP: &str = "\
+entities:
+  - {name: user, join_keys: [{name: user_id, type: utf8}]}
+sources:
+  - name: orders
+    fields:
+      - {name: user_id, type: utf8, nullable: true, column: uid}
+      - {name: amount, type: float64, nullable: true}
+      - {name: ts, type: timestamp, nullable: true}
+    event_timestamp: ts
+    files: [\"events/*.csv\"]
+  - name: checkout
+    kind: request
+    fields: [{name: price, type: float64, nullable: true}]
+feature_views:
+  - name: spend
+    entities: [user]
+    source: orders
+    aggregates:
+      - {name: total, function: sum, column: amount, over: {size: 1d, hop: 1h}}
+      - {name: n, function: count, over: {size: 1d, hop: 1h}}
+    features: [{name: total, default: -1.0}, {name: n}]
+on_demand_feature_views:
+  - name: check
+    inputs: {price: \"checkout:price\", total: \"spend:total\"}
+    transforms: [{sql: {ratio: price / total}}]
+feature_services:
+  - {name: fraud, features: [spend]}
+  - {name: at_checkout, features: [\"check:ratio\"]}
+";
+
+const EVENTS: &str = "\
+uid,amount,ts
+u1,0.1,2026-01-01T10:00:00Z
+u1,0.2,2026-01-01T12:00:00+01:00
+u2,5,2026-01-01T09:00:00
+u1,0.3,2026-01-01T11:30:00Z
+,7,2026-01-01T11:00:00Z
+u2,1,yesterday
+";
+
+const LABELS: &str = "\
+user_id,event_timestamp,price,label
+u1,2026-01-01T11:15:00Z,3,yes
+u1,2026-01-01T13:30:00+02:00,3,no
+u2,2026-01-03T00:00:00Z,3,no
+u9,2026-01-01T11:15:00Z,,no
+";
+
+fn shop() -> tempfile::TempDir {
+    folder(&[
+        ("shop.yaml", SHOP.as_bytes()),
+        ("events/orders.csv", EVENTS.as_bytes()),
+        ("labels.csv", LABELS.as_bytes()),
+    ])
+}
+
+fn train(dir: &Path, more: &[&str]) -> Ran {
+    let labels = dir.join("labels.csv");
+    let mut arguments = vec!["train", "--project", text(dir)];
+    if !more.contains(&"--labels") {
+        arguments.extend(["--labels", text(&labels)]);
+    }
+    arguments.extend(more);
+    run(arguments)
+}
+
+#[test]
+fn labels_get_what_was_known_at_their_time() {
+    let dir = shop();
+    let output = dir.path().join("training.csv");
+    let ran = train(dir.path(), &["--service", "fraud", "--output", text(&output), "--statuses"]);
+    let said = ran.succeeded().stdout;
+    assert_eq!(
+        fs::read_to_string(&output).unwrap(),
+        "\
+user_id,event_timestamp,price,label,total,total__status,n,n__status
+u1,2026-01-01T11:15:00Z,3,yes,0.30000000000000004,PRESENT,2,PRESENT
+u1,2026-01-01T13:30:00+02:00,3,no,0.6,PRESENT,3,PRESENT
+u2,2026-01-03T00:00:00Z,3,no,-1.0,NOT_FOUND,,NOT_FOUND
+u9,2026-01-01T11:15:00Z,,no,-1.0,NOT_FOUND,,NOT_FOUND
+"
+    );
+    for part in ["4 labels", "1 left out: event_timestamp", "yesterday", "join_key:spend", "warning: 1 of 4"] {
+        assert!(said.contains(part), "{part:?} is not said:\n{said}");
+    }
+}
+
+#[test]
+fn the_order_and_the_files_of_events_change_no_byte() {
+    let dir = shop();
+    let output = |name: &str| dir.path().join(name);
+    train(dir.path(), &["--service", "fraud", "--output", text(&output("a.parquet"))]).succeeded();
+    let mut lines: Vec<&str> = EVENTS.lines().collect();
+    let header = lines.remove(0);
+    lines.reverse();
+    let (late, early) = lines.split_at(2);
+    for (name, lines) in [("events/orders.csv", late), ("events/more.csv", early)] {
+        fs::write(dir.path().join(name), format!("{header}\n{}\n", lines.join("\n"))).unwrap();
+    }
+    train(dir.path(), &["--service", "fraud", "--output", text(&output("b.parquet"))]).succeeded();
+    assert_eq!(fs::read(output("a.parquet")).unwrap(), fs::read(output("b.parquet")).unwrap());
+}
+
+#[test]
+fn on_demand_features_read_the_request_from_the_labels() {
+    let dir = shop();
+    let output = dir.path().join("training.jsonl");
+    let words = ["--service", "at_checkout", "--output", text(&output), "--full-feature-names"];
+    train(dir.path(), &words).succeeded();
+    let lines = fs::read_to_string(&output).unwrap();
+    // A default travels on, a status does not: -3.0 for the user without orders in sight.
+    let ratios: Vec<&str> =
+        lines.lines().map(|line| line.rsplit_once("\"check__ratio\":").unwrap().1).collect();
+    assert_eq!(ratios, ["9.999999999999998}", "5.0}", "-3.0}", "null}"]);
+}
+
+#[test]
+fn what_is_wrong_is_named_and_nothing_is_written() {
+    let dir = shop();
+    let output = dir.path().join("training.csv");
+    let bad = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let no_key = bad("no_key.csv", "user,event_timestamp\nu1,2026-01-01T00:00:00Z\n");
+    let no_time = bad("no_time.csv", "user_id,event_timestamp\nu1,\n");
+    let wrong_time = bad("wrong_time.csv", "user_id,event_timestamp\nu1,soon\n");
+    let taken = bad("taken.csv", "user_id,event_timestamp,n\nu1,2026-01-01T00:00:00Z,1\n");
+    let other = text(&output);
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["--service", "fraude"], &["no feature service fraude", "fraud"]),
+        (&["--service", "fraud", "--source", "order=x"], &["no source order", "orders"]),
+        (&["--service", "fraud", "--source", "orders=nowhere.csv"], &["orders", "nowhere.csv"]),
+        (&["--service", "fraud", "--label-time", "when"], &["\"when\"", "event_timestamp", "--label-time"]),
+        (&["--service", "fraud", "--column", "usr=uid"], &["usr", "user_id"]),
+        (&["--service", "fraud", "--labels", text(&no_key)], &["user_id", "the columns are user"]),
+        (&["--service", "fraud", "--labels", text(&no_time)], &["row 0", "event_timestamp", "null"]),
+        (&["--service", "fraud", "--labels", text(&wrong_time)], &["row 0", "soon"]),
+        (&["--service", "fraud", "--labels", text(&taken)], &["\"n\"", "--full-feature-names"]),
+    ];
+    for (words, parts) in cases {
+        let words: Vec<&str> = words.iter().copied().chain(["--output", other]).collect();
+        train(dir.path(), &words).refused(parts);
+        assert!(!output.exists(), "{words:?} left an output");
+    }
+    fs::write(dir.path().join("events/orders.csv"), "uid,amount\nu1,1\n").unwrap();
+    train(dir.path(), &["--service", "fraud", "--output", other])
+        .refused(&["orders.csv", "\"ts\"", "uid, amount"]);
+    let refusing = SHOP.replace("    files:", "    bad_rows: refuse\n    files:");
+    fs::write(dir.path().join("shop.yaml"), refusing).unwrap();
+    fs::write(dir.path().join("events/orders.csv"), EVENTS).unwrap();
+    train(dir.path(), &["--service", "fraud", "--output", other])
+        .refused(&["orders.csv", "row 5", "yesterday", "bad_rows"]);
+    assert!(!output.exists());
+}
