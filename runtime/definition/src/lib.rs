@@ -1,8 +1,21 @@
-//! What a definition says, parsed and checked: names, types, and the manifest
-//! that a module carries.
+//! What a definition says, parsed and checked: the documents of a project and
+//! the manifests of its modules, read with the place of everything and made
+//! into one [`Definition`]; names, types and digests.
 //!
-//! This room does no I/O and knows neither WebAssembly nor files; it is what
-//! every other room agrees on.
+//! What stands by itself is checked here; what a name refers to is the plan's
+//! business. Reading goes on behind a mistake, so that all of them are told in
+//! one go. This room does no I/O and knows neither WebAssembly nor files; it is
+//! what every other room agrees on.
+//!
+//! ```
+//! use unskew_definition::DefinitionReader;
+//!
+//! let mut reader = DefinitionReader::new();
+//! reader.read_document("shop.yaml", b"entities: [{name: user, join_kys: []}]");
+//! let definition = reader.finish(None);
+//! let told = definition.mistakes().to_string();
+//! assert!(told.contains("did you mean \"join_keys\"?"), "{told}");
+//! ```
 //!
 //! ```
 //! use unskew_definition::{DataType, Manifest};

@@ -356,7 +356,9 @@ mod tests {
     fn a_manifest_survives_the_way_out_and_in_again() {
         let shop = include_str!("../../../tests/definitions/shop.json");
         let mut document: serde_json::Value = serde_json::from_str(shop).unwrap();
-        for (key, value) in [("manifest_version", "1.1"), ("language", "python"), ("sdk", "s")] {
+        for (key, value) in
+            [("manifest_version", "1.1"), ("name", "shop"), ("language", "python"), ("sdk", "s")]
+        {
             document[key] = value.into();
         }
         let manifest = Manifest::from_json(document.to_string().as_bytes()).unwrap();

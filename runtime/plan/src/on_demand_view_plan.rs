@@ -89,6 +89,14 @@ impl ViewReference {
         }
     }
 
+    /// What becomes of its rows that failed.
+    pub fn on_error(&self) -> OnError {
+        match self {
+            Self::View(view) => view.on_error,
+            Self::OnDemand(view) => view.on_error,
+        }
+    }
+
     /// The type of one of its features.
     pub fn data_type(&self, feature: usize) -> &DataType {
         &self.features()[feature].data_type

@@ -13,7 +13,7 @@ use crate::read::{Node, NodeValue, Object, peek_name};
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// Events with their times.
-    Event(EventSource),
+    Event(Box<EventSource>),
     /// Fields of an online request.
     Request(RequestSource),
 }
@@ -190,7 +190,7 @@ impl Source {
             if is_request {
                 RequestSource::read(&object).map(Self::Request)
             } else {
-                EventSource::read(&object).map(Self::Event)
+                EventSource::read(&object).map(Box::new).map(Self::Event)
             }
         };
         let read = read();

@@ -208,7 +208,7 @@ impl<'a> Object<'a> {
 
     fn name_of(&self, key: &str, node: &'a Node) -> Option<Placed<Name>> {
         let text = self.text_of(key, node)?;
-        self.parsed(text, |text| Name::new(text))
+        self.parsed(text, Name::new)
     }
 
     /// Reads a text further; what is wrong with it is a mistake.

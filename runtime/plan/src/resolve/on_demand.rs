@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use unskew_definition::{
-    DataType, FeatureReference, Name, OnDemandFeatureView, Place, Section, Step, meant,
+    DataType, FeatureReference, Name, OnDemandFeatureView, OnError, Place, Section, Step, meant,
 };
 use unskew_expression::{FeatureReference as SqlReference, ReferenceResolver, SqlExpression};
 
@@ -223,9 +223,10 @@ impl Resolver<'_> {
         match self.feature(reference) {
             Found::Known((view, feature)) => {
                 let field = &view.features()[feature];
-                // Only a default that replaces every absence leaves no nulls; a
+                // A default leaves no nulls where it replaces errors, too; a
                 // value that is null stays so.
-                let nullable = field.nullable || field.default.is_none();
+                let replaced = field.default.is_some() && view.on_error() == OnError::Default;
+                let nullable = field.nullable || !replaced;
                 let data_type = field.data_type.clone();
                 Some((OnDemandOrigin::Feature { view, feature }, data_type, nullable))
             }

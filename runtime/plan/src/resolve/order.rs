@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Things by number, each behind those that it needs, in the order of their
 /// numbers where nothing else decides; and each cycle as its path, beginning
@@ -6,18 +6,15 @@ use std::collections::BTreeMap;
 pub(super) fn in_order(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<Vec<usize>>) {
     let mut order = Vec::new();
     let mut done = vec![false; needs.len()];
-    loop {
-        let next = (0..needs.len())
-            .find(|node| !done[*node] && needs[*node].iter().all(|needed| done[*needed]));
-        match next {
-            Some(node) => {
-                done[node] = true;
-                order.push(node);
-            }
-            None => break,
-        }
+    let ready = |done: &[bool]| {
+        (0..needs.len())
+            .find(|node| !done[*node] && needs[*node].iter().all(|needed| done[*needed]))
+    };
+    while let Some(node) = ready(&done) {
+        done[node] = true;
+        order.push(node);
     }
-    let mut cycles: BTreeMap<Vec<usize>, ()> = BTreeMap::new();
+    let mut cycles: BTreeSet<Vec<usize>> = BTreeSet::new();
     for start in (0..needs.len()).filter(|node| !done[*node]) {
         // Each of what is left needs another of it, so the walk comes back.
         let mut path = vec![start];
@@ -34,10 +31,10 @@ pub(super) fn in_order(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<Vec<usize>>) {
         if let Some(least) = (0..cycle.len()).min_by_key(|at| cycle[*at]) {
             let rotated: Vec<usize> =
                 cycle[least..].iter().chain(&cycle[..least]).copied().collect();
-            cycles.insert(rotated, ());
+            cycles.insert(rotated);
         }
     }
-    (order, cycles.into_keys().collect())
+    (order, cycles.into_iter().collect())
 }
 
 #[cfg(test)]
