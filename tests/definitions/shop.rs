@@ -74,7 +74,9 @@ fn definitions() -> Definitions {
                 .filter("amount > 0")
                 .step(sql("value", "amount * quantity").and("large", "amount > 100"))
                 .step(
-                    call::<order_value>().input("pieces", "quantity").output("order_value", "worth"),
+                    call::<order_value>()
+                        .input("pieces", "quantity")
+                        .output("order_value", "worth"),
                 )
                 .aggregate("spend_7d", sum("value").over("7d").hop("1h").where_sql("value > 10"))
                 .aggregate("orders_7d", count().over("7d"))

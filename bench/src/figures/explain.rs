@@ -39,8 +39,7 @@ pub(super) fn explain(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let counted = theirs("; print(len(features.registry.feature_views))")?.stdout;
     ensure!(String::from_utf8_lossy(&counted).trim() == VIEWS.to_string(), "CPython has others");
 
-    let [ours, theirs] =
-        bench.plan.race("explain", [&mut timed(ours), &mut timed(|| theirs(""))]);
+    let [ours, theirs] = bench.plan.race("explain", [&mut timed(ours), &mut timed(|| theirs(""))]);
     let what = format!("`unskew explain` of {VIEWS} views in Python");
     let against = format!("{} importing them", peer::version());
     let figure = Figure::ratio("kernel.explain", &what, &against).held_to(10.0, 3.0);

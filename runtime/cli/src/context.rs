@@ -102,14 +102,13 @@ impl Context {
             return Ok(host);
         }
         let cache_dir = Some(self.cache_dir.clone());
-        let host =
-            Host::new(HostConfig { cache_dir, ..config }).map_err(|error| match &error {
-                HostError::Cache { .. } => UserError::new(error.to_string())
-                    .at(self.cache_dir.display().to_string())
-                    .help("give another folder with --cache-dir or UNSKEW_CACHE_DIR")
-                    .into(),
-                _ => anyhow::Error::from(error),
-            })?;
+        let host = Host::new(HostConfig { cache_dir, ..config }).map_err(|error| match &error {
+            HostError::Cache { .. } => UserError::new(error.to_string())
+                .at(self.cache_dir.display().to_string())
+                .help("give another folder with --cache-dir or UNSKEW_CACHE_DIR")
+                .into(),
+            _ => anyhow::Error::from(error),
+        })?;
         Ok(cell.get_or_init(|| host))
     }
 

@@ -90,12 +90,18 @@ fn every_mistake_is_told_with_its_file_and_line() {
     // Each of these lines holds one mistake, in the order of the lines.
     let mistakes: [(&str, &str); 10] = [
         ("name: user,", "name: a b,"),
-        ("type: utf8, nullable: true}\n      - {name: amount, type: float64", "type: utf8, nullable: true}\n      - {name: amount, type: flot64"),
+        (
+            "type: utf8, nullable: true}\n      - {name: amount, type: float64",
+            "type: utf8, nullable: true}\n      - {name: amount, type: flot64",
+        ),
         ("filter: amount > 0", "filter: amout > 0"),
         ("over: {size: 7d}", "over: {size: 7x}"),
         ("function: count, over: {size: 30d}", "function: coun, over: {size: 30d}"),
         ("window: {tumbling: {size: 1h}}", "window: {tumbling: {size: 0s}}"),
-        ("aggregates: [{name: orders, function: count}]", "aggregate: [{name: orders, function: count}]"),
+        (
+            "aggregates: [{name: orders, function: count}]",
+            "aggregate: [{name: orders, function: count}]",
+        ),
         ("features: [\"user_orders:spend_7d\"]", "features: [\"user_order\"]"),
         ("name: fraud,", "name: fraud, ttl: 1d,"),
         ("name: order_hours\n    entities: [user]", "name: order_hours\n    entities: [usr]"),
@@ -115,7 +121,9 @@ fn every_mistake_is_told_with_its_file_and_line() {
         assert!(ran.stderr.contains(&place), "{place}\n{}", ran.stderr);
     }
 
-    let yaml = mistakes.iter().fold(SHOP.to_owned(), |yaml, (right, wrong)| yaml.replacen(right, wrong, 1));
+    let yaml = mistakes
+        .iter()
+        .fold(SHOP.to_owned(), |yaml, (right, wrong)| yaml.replacen(right, wrong, 1));
     let dir = folder(&[("shop.yaml", yaml.as_bytes())]);
     let ran = run(["explain", text(dir.path()), "--json"]).refused(&[]);
     let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();

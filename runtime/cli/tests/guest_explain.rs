@@ -108,8 +108,9 @@ FeatureService("fraud", features=[UserOrders, 7])
         (24, "int 7 is no feature"),
     ] {
         assert!(
-            told.iter().any(|m| place(m) == line
-                && format!("{} {}", m["subject"], m["what"]).contains(part)),
+            told.iter()
+                .any(|m| place(m) == line
+                    && format!("{} {}", m["subject"], m["what"]).contains(part)),
             "line {line}: {part} is not told: {}",
             error["error"]["what"].as_str().unwrap()
         );
@@ -125,7 +126,10 @@ fn whatever_python_does_becomes_a_message() {
         (b"x = (\n", &["shop.py:1: SyntaxError", "x = ("]),
         (b"import numpy\n", &["shop.py:1: ModuleNotFoundError", "requirements.lock"]),
         (b"import ssl\n", &["shop.py:1: ModuleNotFoundError", "no such part of Python"]),
-        (b"def f():\n    raise ValueError('no')\n\nf()\n", &["shop.py:2: ValueError: no", "called from"]),
+        (
+            b"def f():\n    raise ValueError('no')\n\nf()\n",
+            &["shop.py:2: ValueError: no", "called from"],
+        ),
         (b"open('/etc/passwd')\n", &["shop.py:1: AmbientFileError", "unskew.data"]),
         (b"import time\ntime.time()\n", &["shop.py:2: AmbientError: time.time()"]),
         (b"raise SystemExit(3)\n", &["shop.py:1: SystemExit"]),
@@ -141,7 +145,8 @@ fn whatever_python_does_becomes_a_message() {
         explain(&[text(project.path())]).refused(parts);
     }
     // Two projects see nothing of each other, and no host Python.
-    let project = python(b"import sys\nassert 'numpy' not in sys.modules\nimport socket\nsocket.socket()\n");
+    let project =
+        python(b"import sys\nassert 'numpy' not in sys.modules\nimport socket\nsocket.socket()\n");
     explain(&[text(project.path())]).refused(&["shop.py:4: AmbientError"]);
 }
 
@@ -155,6 +160,10 @@ fn mistakes_in_rust_and_yaml_name_their_own_files() {
         ("modules/shop/pyproject.toml", PYPROJECT.as_bytes()),
         ("modules/shop/shop.py", python),
     ]);
-    explain(&[text(project.path())])
-        .refused(&["services.yaml:2: ", "nothing", "modules/shop/shop.py:2: ", "a b"]);
+    explain(&[text(project.path())]).refused(&[
+        "services.yaml:2: ",
+        "nothing",
+        "modules/shop/shop.py:2: ",
+        "a b",
+    ]);
 }

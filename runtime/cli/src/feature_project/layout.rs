@@ -157,8 +157,9 @@ impl Layout {
             Some(patterns) => (patterns, true),
             None => (DEFAULT_DEFINITIONS.map(str::to_owned).to_vec(), false),
         };
-        let documents = matching(dir, &patterns, must_match)
-            .map_err(|what| wrong(format!("[project] definitions: {what}"), "correct the pattern"))?;
+        let documents = matching(dir, &patterns, must_match).map_err(|what| {
+            wrong(format!("[project] definitions: {what}"), "correct the pattern")
+        })?;
         let mut modules = BTreeMap::new();
         for (name, path) in listed {
             let place = dir.join(&path);
@@ -176,7 +177,8 @@ impl Layout {
             modules.insert(name, place);
         }
         if documents.is_empty() && modules.is_empty() {
-            let help = "write definitions into a YAML file beside it, or name a module under [modules]";
+            let help =
+                "write definitions into a YAML file beside it, or name a module under [modules]";
             return Err(wrong("the project has neither definitions nor modules".to_owned(), help));
         }
         Ok(Self { dir: dir.to_owned(), documents, modules, default_ttl_us })
