@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What `make demo` runs once the set-up is done: two modules, built from source
-# and run over a million events.
+# and run over a million events, and a training set of features over them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 : "${CARGO_TARGET_DIR:?run it by \`make demo\`}"
@@ -43,6 +43,16 @@ run ecommerce_rust order_value amount,quantity,order_value
 run ecommerce_rust nearest_warehouse latitude,longitude,warehouse,distance_km
 run ecommerce_python interest event_type,quantity,interest
 run ecommerce_python log_amount amount,log_amount
+
+heading "5. What examples/shop defines over them, as far as the service fraud reads it"
+"$bin/unskew" explain examples/shop fraud
+
+heading "6. A training set: the features of fraud as they were known at each label's time"
+readonly labels=$output/labels.csv
+"$bin/unskew-show" "$events" --rows 2000 --every 100 --columns event_timestamp,user_id,amount --with amount --csv > "$labels"
+"$bin/unskew" train --project examples/shop --service fraud --labels "$labels" --output "$output/training.parquet" \
+    --source "events=$events"
+"$bin/unskew-show" "$output/training.parquet" --rows 4
 
 heading "Done. Input, modules and results lie in $(cd "$output" && pwd):"
 ls -lh "$output"

@@ -9,7 +9,7 @@ seconds=${FUZZ_SECONDS:-60}
 export RUSTC_BOOTSTRAP=1
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:?set by the Makefile}/fuzz"
 
-for target in batch_decode manifest component_load; do
+for target in batch_decode manifest component_load state_decode; do
     echo "== $target, $seconds s"
     # Without AddressSanitizer: the decoders are safe Rust, and what Arrow
     # accepts is validated again in the target.

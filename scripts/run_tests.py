@@ -149,11 +149,20 @@ def all_steps(cache: pathlib.Path, target: pathlib.Path) -> list[Step]:
     python = str(cache / "python" / "bin" / "python")
     pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     sdk = ROOT / "sdk-guest" / "python"
+    seed = os.environ.get("UNSKEW_SEED", "1")
+    random = target / "random-cases" / seed
     steps = [
         Step("crates", [*CARGO, "--workspace"]),
         Step("scripts", [*pytest, "scripts/tests"]),
         Step("Python SDK", pytest, folder=sdk),
         Step("cases against the oracle", [python, "tests/cases/check.py"]),
+        # UNSKEW_SEED tries others.
+        Step("random cases, written", [python, "tests/cases/random_cases.py", seed, "300", "--folder", str(random / "all")], has_tests=False),
+        Step(
+            "random cases, answered",
+            [*CARGO, "--workspace", "--test", "cases"],
+            environment={"UNSKEW_CASES": str(random)},
+        ),
     ]
     unskew = str(target / "release" / "unskew")
     for folder in sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir()):

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Holds the contract to its version: wit/unskew.wit may not change its meaning under the same one.
+"""Holds the contract to its versions: wit/unskew.wit and wit/manifest.schema.json may not change their meaning under the same one.
 
-    wit_version.py check    exit 1 when the contract changed and its version did not
-    wit_version.py bless    write wit/VERSION.lock for a version that was raised
+    wit_version.py check    exit 1 when one of them changed and its version did not
+    wit_version.py bless    write wit/VERSION.lock and wit/MANIFEST.lock for versions that were raised
 
-Comments and blank space may change freely: what is compared is the SHA-256 of the words and signs between them.
+Comments and blank space may change freely: what is compared is the SHA-256 of the words and signs between them, and of the schema without its
+descriptions, titles and examples.
 """
 
 import argparse
 import hashlib
+import json
 import pathlib
 import re
 import sys
@@ -69,8 +71,36 @@ def read_contract(folder: pathlib.Path) -> tuple[tuple[int, ...], str]:
     return tuple(map(int, version.groups())), hashlib.sha256("\n".join(kept).encode()).hexdigest()
 
 
-def read_lock(folder: pathlib.Path) -> tuple[tuple[int, ...], str] | None:
-    path = folder / "VERSION.lock"
+def meaning(schema: object) -> object:
+    """A schema without what only people read. Under `properties` and `$defs` the keys are names, which stay."""
+    if isinstance(schema, list):
+        return [meaning(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            kept[key] = {name: meaning(inner) for name, inner in value.items()}
+        elif key not in ("$id", "title", "description", "examples"):
+            kept[key] = meaning(value)
+    return kept
+
+
+def read_schema(folder: pathlib.Path) -> tuple[tuple[int, ...], str]:
+    """The version in the schema's `$id`, and the digest of what it means."""
+    try:
+        schema = json.loads((folder / "manifest.schema.json").read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise Refused(f"manifest.schema.json, line {error.lineno}: {error.msg}") from None
+    version = re.search(r"/manifest/(\d+)\.(\d+)/", schema.get("$id", ""))
+    if version is None:
+        raise Refused("the `$id` of manifest.schema.json has no version like `/manifest/1.1/`")
+    canonical = json.dumps(meaning(schema), sort_keys=True, separators=(",", ":"))
+    return tuple(map(int, version.groups())), hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def read_lock(folder: pathlib.Path, name: str = "VERSION.lock") -> tuple[tuple[int, ...], str] | None:
+    path = folder / name
     if not path.exists():
         return None
     fields = dict(LOCK_LINE.findall(path.read_text(encoding="utf-8")))
@@ -78,7 +108,7 @@ def read_lock(folder: pathlib.Path) -> tuple[tuple[int, ...], str] | None:
         version = tuple(int(number) for number in fields["version"].split("."))
         return version, fields["sha256"]
     except (KeyError, ValueError):
-        raise Refused("wit/VERSION.lock is damaged; take it from the last commit again") from None
+        raise Refused(f"wit/{name} is damaged; take it from the last commit again") from None
 
 
 def dotted(version: tuple[int, ...]) -> str:
@@ -107,6 +137,42 @@ def check(folder: pathlib.Path) -> str:
     return f"wit/unskew.wit is version {dotted(version)}, as locked"
 
 
+def check_schema(folder: pathlib.Path) -> str:
+    version, digest = read_schema(folder)
+    lock = read_lock(folder, "MANIFEST.lock")
+    if lock is None:
+        raise Refused("there is no wit/MANIFEST.lock; write it by `make bless-wit`")
+    if version == lock[0] and digest != lock[1]:
+        raise Refused(
+            f"manifest.schema.json has changed, and its version is still {dotted(version)}. Raise the version in its `$id`, "
+            "let `manifest_version` take both, follow in runtime/definition and the SDKs, and run `make bless-wit`"
+        )
+    if version != lock[0]:
+        raise Refused(
+            f"manifest.schema.json has version {dotted(version)}, wit/MANIFEST.lock {dotted(lock[0])}; run `make bless-wit`"
+        )
+    return f"wit/manifest.schema.json is version {dotted(version)}, as locked"
+
+
+def bless_schema(folder: pathlib.Path) -> str:
+    version, digest = read_schema(folder)
+    lock = read_lock(folder, "MANIFEST.lock")
+    if lock == (version, digest):
+        return f"wit/MANIFEST.lock is up to date: {dotted(version)}"
+    if lock is not None and version <= lock[0]:
+        raise Refused(
+            f"manifest.schema.json has version {dotted(version)}, and {dotted(lock[0])} is locked already: raise the version in its `$id` first"
+        )
+    (folder / "MANIFEST.lock").write_text(
+        "# The version of manifest.schema.json, and the SHA-256 of what it means. `make check` compares;\n"
+        "# `make bless-wit` writes this file once the version was raised.\n"
+        f"version = {dotted(version)}\n"
+        f"sha256 = {digest}\n",
+        encoding="utf-8",
+    )
+    return f"wit/MANIFEST.lock now holds {dotted(version)}"
+
+
 def bless(folder: pathlib.Path) -> str:
     version, digest = read_contract(folder)
     lock = read_lock(folder)
@@ -131,10 +197,11 @@ def bless(folder: pathlib.Path) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["check", "bless"])
-    parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="where unskew.wit and VERSION.lock lie")
+    parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="where the contract and its locks lie")
     options = parser.parse_args()
     try:
-        print((check if options.command == "check" else bless)(options.folder))
+        for step in (check, check_schema) if options.command == "check" else (bless, bless_schema):
+            print(step(options.folder))
     except (Refused, OSError, UnicodeDecodeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 //! One file for each kind of figure.
 
+mod aggregates;
 mod columns;
 mod explain;
 mod faults;
@@ -9,6 +10,8 @@ mod python;
 mod run_file;
 mod scaling;
 mod warm;
+mod wasm_aggregate;
+mod windows;
 
 use std::path::PathBuf;
 
@@ -47,7 +50,15 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "host.run_file", measure: run_file::run_file },
     Measurable { id: "host.build", measure: load::build },
     Measurable { id: "host.load", measure: load::load },
+    Measurable { id: "kernel.exact_sum", measure: aggregates::exact_sum },
+    Measurable { id: "kernel.exact_var", measure: aggregates::exact_var },
+    Measurable { id: "kernel.percentile", measure: aggregates::percentile },
+    Measurable { id: "kernel.tumbling", measure: windows::tumbling },
+    Measurable { id: "kernel.trailing", measure: windows::trailing },
+    Measurable { id: "kernel.trailing_size", measure: windows::trailing_size },
+    Measurable { id: "kernel.state", measure: aggregates::state },
     Measurable { id: "kernel.explain", measure: explain::explain },
+    Measurable { id: "kernel.wasm_aggregate", measure: wasm_aggregate::wasm_aggregate },
 ];
 
 impl Bench {

@@ -77,6 +77,25 @@ impl Plan {
         samples.map(|mut samples| median(&mut samples))
     }
 
+    /// The same for runs of seconds: each is a sample, and few have to do.
+    pub(crate) fn long_race<const N: usize>(
+        &self,
+        name: &str,
+        mut contenders: [Contender<'_>; N],
+    ) -> [f64; N] {
+        const SAMPLES: usize = 5;
+        if self.alone.is_some() {
+            return self.race(name, contenders);
+        }
+        let mut samples: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+        for _ in 0..SAMPLES {
+            for (samples, contender) in samples.iter_mut().zip(&mut contenders) {
+                samples.push(contender(1).as_nanos() as f64);
+            }
+        }
+        samples.map(|mut samples| median(&mut samples))
+    }
+
     /// How many runs fill one sample.
     fn repetitions(&self, contender: Contender<'_>) -> u32 {
         let start = Instant::now();

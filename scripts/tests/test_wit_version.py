@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("unskew.wit", "VERSION.lock"):
+    for name in ("unskew.wit", "VERSION.lock", "manifest.schema.json", "MANIFEST.lock"):
         shutil.copy(ROOT / "wit" / name, tmp_path)
     return tmp_path
 
@@ -107,3 +107,37 @@ def test_what_is_no_contract_is_refused(folder, wit):
     (folder / "unskew.wit").write_text(wit)
     status, output = run("check", folder)
     assert status == 1 and "unskew.wit" in output
+
+
+def change_schema(folder, old, new):
+    path = folder / "manifest.schema.json"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_change_of_the_schema_under_the_same_version_is_refused(folder):
+    change_schema(folder, '"maxItems": 4096', '"maxItems": 5000')
+    status, output = run("check", folder)
+    assert status == 1 and "manifest.schema.json has changed" in output
+    status, output = run("bless", folder)
+    assert status == 1 and "raise the version" in output
+
+
+def test_descriptions_of_the_schema_may_change(folder):
+    change_schema(folder, '"title": "Unskew definitions"', '"title": "Something else"')
+    assert run("check", folder)[0] == 0
+
+
+def test_a_raised_version_of_the_schema_is_blessed_and_then_passes(folder):
+    change_schema(folder, "/manifest/1.1/", "/manifest/1.2/")
+    assert run("check", folder)[0] == 1
+    assert run("bless", folder)[0] == 0
+    assert run("check", folder)[0] == 0
+
+
+@pytest.mark.parametrize("schema", ["{", '{"$id": "x"}'])
+def test_what_is_no_schema_is_refused(folder, schema):
+    (folder / "manifest.schema.json").write_text(schema)
+    status, output = run("check", folder)
+    assert status == 1 and "manifest.schema.json" in output

@@ -1,10 +1,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use unskew_executor::text::UnprintableType;
 use unskew_executor::rows::RowsError;
+use unskew_executor::text::UnprintableType;
 use unskew_executor::{ArgumentError, EvaluationError, PolicyError, TransformError};
-use unskew_host::RowStatus;
+use unskew_host::{CallError, RowStatus};
 
 /// Why a batch job yields no output.
 #[derive(Debug, thiserror::Error)]
@@ -296,7 +296,11 @@ impl BatchError {
             | Self::WrongSource { .. }
             | Self::Rows { .. } => true,
             Self::Training { source } => source.is_users(),
-            Self::Evaluate { source, .. } => matches!(source, TransformError::Column { .. }),
+            Self::Evaluate { source, .. } => matches!(
+                source,
+                TransformError::Column { .. }
+                    | TransformError::Call(CallError::OutcomeTooLarge { .. })
+            ),
             Self::DiskFull { .. }
             | Self::Write { .. }
             | Self::Cancelled

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use unskew_executor::rows::{AcceptedRows, Acceptance, SourceReader};
+use unskew_executor::rows::{Acceptance, AcceptedRows, SourceReader};
 use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
@@ -67,11 +67,7 @@ fn is_hidden(path: &Path) -> bool {
     name.starts_with(['.', '_'])
 }
 
-fn matching(
-    source: &SourcePlan,
-    place: &Path,
-    pattern: &str,
-) -> Result<Vec<PathBuf>, BatchError> {
+fn matching(source: &SourcePlan, place: &Path, pattern: &str) -> Result<Vec<PathBuf>, BatchError> {
     let wrong = |reason: String| BatchError::WrongSource {
         source_name: source.name.to_string(),
         reason: format!("{pattern}: {reason}"),

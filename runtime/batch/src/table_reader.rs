@@ -60,7 +60,11 @@ impl TableReader {
                     let needs = "its members must be known before it is read";
                     TextInput::open(path, open_regular(path, needs)?, packing)
                 };
-                let names = scan_names(open()?, wanted, cancelled)?;
+                let names = match (scan_names(open()?, wanted, cancelled)?, wanted) {
+                    // Where there is no object, none lacks a member.
+                    (names, Some(wanted)) if names.is_empty() => wanted.to_vec(),
+                    (names, _) => names,
+                };
                 let columns = names.into_iter().filter(|name| is_wanted(name));
                 let columns = columns.map(|name| JsonColumn { name, data_type: None }).collect();
                 read_jsonl(open()?, columns, KeptMembers::Columns(Vec::new()), Vec::new())

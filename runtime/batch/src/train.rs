@@ -135,7 +135,11 @@ pub fn train(
         output: job.output.clone(),
         labels: table.num_rows() as u64,
         sources,
-        features: features.iter().zip(&names).map(|(f, name)| FeatureSummary::new(f, name)).collect(),
+        features: features
+            .iter()
+            .zip(&names)
+            .map(|(f, name)| FeatureSummary::new(f, name))
+            .collect(),
         left_out: by_reason(&dead_letters),
         labels_at_event_time: at_event_time,
         warnings,

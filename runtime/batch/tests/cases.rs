@@ -18,17 +18,31 @@ use unskew_cases::{Answer, Case, Question, case_files, event_batch};
 use unskew_definition::{DataType, Name};
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
 use unskew_executor::{AggregateKernel, EvaluationError, ModuleCatalog, TransformKernel};
-use unskew_plan::SourcePlan;
+use unskew_plan::{ServiceFeature, SourcePlan};
 
 struct NoModules;
 
 impl ModuleCatalog for NoModules {
-    fn transform(&self, module: &Name, _: &Name) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
-        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    fn transform(
+        &self,
+        module: &Name,
+        _: &Name,
+    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
+        Err(EvaluationError::Module {
+            module: module.to_string(),
+            reason: "cases have none".into(),
+        })
     }
 
-    fn aggregate(&self, module: &Name, _: &Name) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
-        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    fn aggregate(
+        &self,
+        module: &Name,
+        _: &Name,
+    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
+        Err(EvaluationError::Module {
+            module: module.to_string(),
+            reason: "cases have none".into(),
+        })
     }
 }
 
@@ -37,7 +51,7 @@ fn every_case_is_answered_from_files_as_it_says() {
     let only = std::env::var("UNSKEW_CASE").ok();
     let mut wrong = Vec::new();
     for (at, path) in case_files().unwrap().iter().enumerate() {
-        let name = path.strip_prefix(unskew_cases::folder()).unwrap().display().to_string();
+        let name = path.strip_prefix(unskew_cases::folder()).unwrap_or(path).display().to_string();
         if only.as_ref().is_some_and(|only| !name.contains(only)) {
             continue;
         }
@@ -85,21 +99,39 @@ fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Re
         let files = |source: &SourcePlan| -> Result<Vec<PathBuf>, BatchError> {
             source_files(source, folder, &[format!("{}.*", source.name)])
         };
-        let summary = train(&job, &features, &files, &NoModules, &mut |_, _| {}, &|| false)?;
+        // A case may ask for one feature by two names; a table has it once.
+        let mut columns = Vec::with_capacity(features.len());
+        let mut asked: Vec<ServiceFeature> = Vec::new();
+        for feature in &features {
+            let same = |f: &ServiceFeature| {
+                f.view.id() == feature.view.id() && f.feature == feature.feature
+            };
+            let known = asked.iter().position(same);
+            columns.push(known.unwrap_or(asked.len()));
+            if known.is_none() {
+                asked.push(feature.clone());
+            }
+        }
+        let summary = train(&job, &asked, &files, &NoModules, &mut |_, _| {}, &|| false)?;
         if let Some(warnings) = &case.warnings {
             let found = summary.labels_at_event_time;
             ensure!(found == warnings.labels_at_event_time, "{found} labels at an event's time");
         }
         let table = read(&job.output)?;
         ensure!(table.num_rows() == questions.len(), "one row for each label");
-        for (name, (feature, summary)) in names.iter().zip(features.iter().zip(&summary.features)) {
+        for ((name, feature), column) in names.iter().zip(&features).zip(columns) {
+            let summary = &summary.features[column];
             let values = table.column_by_name(&summary.column).context("the feature's column")?;
             let statuses = table.column_by_name(&format!("{}__status", summary.column));
             let statuses = statuses.context("the status' column")?.as_string::<i32>();
             for (row, question) in questions.iter().enumerate() {
                 let Some(expected) = question.expect.get(name) else { continue };
                 let status = statuses.value(row);
-                ensure!(status == expected.status, "{name}, row {row}: {status}, not {}", expected.status);
+                ensure!(
+                    status == expected.status,
+                    "{name}, row {row}: {status}, not {}",
+                    expected.status
+                );
                 compare(&feature.field().data_type, values, row, expected)
                     .with_context(|| format!("{name}, row {row}"))?;
             }
@@ -117,7 +149,12 @@ fn parse_time(text: &str) -> anyhow::Result<i64> {
 }
 
 /// The events of a source in two files of one format.
-fn write_events(case: &Case, source: &SourcePlan, folder: &Path, ending: &str) -> anyhow::Result<()> {
+fn write_events(
+    case: &Case,
+    source: &SourcePlan,
+    folder: &Path,
+    ending: &str,
+) -> anyhow::Result<()> {
     let none = unskew_cases::Events::Rows(Vec::new());
     let events = case.events.get(source.name.as_str()).unwrap_or(&none);
     let fields: Vec<String> = source.fields.iter().map(|field| field.name.to_string()).collect();
@@ -138,11 +175,7 @@ fn write_events(case: &Case, source: &SourcePlan, folder: &Path, ending: &str) -
     Ok(())
 }
 
-fn write_labels(
-    case: &Case,
-    questions: &[&Question],
-    path: &Path,
-) -> anyhow::Result<()> {
+fn write_labels(case: &Case, questions: &[&Question], path: &Path) -> anyhow::Result<()> {
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.clone()),
@@ -162,7 +195,10 @@ fn write_labels(
                 Some(data_type) => {
                     let mut column = ColumnBuilder::new(&data_type.parse()?, texts.len());
                     for text in texts {
-                        text.map_or_else(|| Ok(column.push_null()), |text| column.push_text(&text))?;
+                        match text {
+                            None => column.push_null(),
+                            Some(text) => column.push_text(&text)?,
+                        }
                     }
                     column.finish()
                 }
@@ -189,7 +225,12 @@ fn read(path: &Path) -> anyhow::Result<RecordBatch> {
     Ok(concat_batches(table.schema(), &batches)?)
 }
 
-fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answer) -> anyhow::Result<()> {
+fn compare(
+    data_type: &DataType,
+    values: &ArrayRef,
+    row: usize,
+    expected: &Answer,
+) -> anyhow::Result<()> {
     let mut wanted = ColumnBuilder::new(data_type, 1);
     match &expected.value {
         Value::Null => wanted.push_null(),
@@ -203,8 +244,9 @@ fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answe
         Ok(String::from_utf8(text)?)
     };
     let (found, wanted) = (shown(&found)?, shown(&wanted)?);
-    if let Some(tolerance) = expected.tolerance {
-        let (found, wanted): (f64, f64) = (found.trim_matches('"').parse()?, wanted.trim_matches('"').parse()?);
+    if let Some(tolerance) = expected.tolerance.filter(|_| found != "null" && wanted != "null") {
+        let (found, wanted): (f64, f64) =
+            (found.trim_matches('"').parse()?, wanted.trim_matches('"').parse()?);
         ensure!((found - wanted).abs() <= tolerance * wanted.abs(), "{found}, not {wanted}");
         return Ok(());
     }

@@ -151,10 +151,12 @@ fn refusal(impure: &[Impurity], unlawful: &[Unlawful], path: &Path) -> UserError
 
 fn unchecked(error: GateError, path: &Path) -> anyhow::Error {
     match error {
-        GateError::Call(CallError::DeadlineExceeded { .. }) => {
+        GateError::Call(CallError::DeadlineExceeded { .. } | CallError::OutcomeTooLarge { .. }) => {
             UserError::new(format!("the gate gave up: {error}"))
                 .at(path.display().to_string())
-                .help("make the function cheaper, or try again on a machine that is not overloaded")
+                .help(
+                    "make the function cheaper and its results smaller, or try again on a machine that is not overloaded",
+                )
                 .into()
         }
         _ => anyhow::Error::new(error)

@@ -55,7 +55,12 @@ pub(crate) struct TrainArguments {
     output: PathBuf,
 
     /// The column of the labels that holds their times; without an offset UTC
-    #[arg(long, value_name = "COLUMN", default_value = "event_timestamp", help_heading = "Columns")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        default_value = "event_timestamp",
+        help_heading = "Columns"
+    )]
     label_time: String,
     /// Take join key or request field NAME from COLUMN of the labels; without
     /// it, from that of its name
@@ -81,9 +86,12 @@ pub(crate) fn run(arguments: &TrainArguments, context: &Context) -> anyhow::Resu
     let project = FeatureProject::open(&arguments.project, context)?;
     let service = service(&project, &arguments.service)?;
     let names: Vec<&str> = project.plan.sources.iter().map(|s| s.name.as_str()).collect();
-    if let Some((unknown, _)) = arguments.source.iter().find(|(name, _)| !names.contains(&&**name)) {
+    if let Some((unknown, _)) = arguments.source.iter().find(|(name, _)| !names.contains(&&**name))
+    {
         let help = unskew_definition::meant(unknown, names.iter().copied());
-        return Err(UserError::new(format!("the project has no source {unknown}")).help(help).into());
+        return Err(UserError::new(format!("the project has no source {unknown}"))
+            .help(help)
+            .into());
     }
     let job = TrainingJob {
         labels: arguments.labels.clone(),
@@ -136,7 +144,10 @@ fn service(project: &FeatureProject, name: &str) -> anyhow::Result<Arc<ServicePl
     }
     let names = services.iter().map(|service| service.name.as_str());
     let help = match services.is_empty() {
-        true => "define one: feature_services: [{name: ..., features: [\"view\", \"view:feature\"]}]".to_owned(),
+        true => {
+            "define one: feature_services: [{name: ..., features: [\"view\", \"view:feature\"]}]"
+                .to_owned()
+        }
         false => unskew_definition::meant(name, names),
     };
     Err(UserError::new(format!("the project has no feature service {name}")).help(help).into())
@@ -185,8 +196,15 @@ fn report(summary: &TrainingSummary, elapsed: Duration, context: &Context) -> an
         }
         return terminal::print_json(&Document { elapsed_seconds: elapsed.as_secs_f64(), summary });
     }
-    let TrainingSummary { output, labels, sources, features, left_out, warnings, labels_at_event_time: _ } =
-        summary;
+    let TrainingSummary {
+        output,
+        labels,
+        sources,
+        features,
+        left_out,
+        warnings,
+        labels_at_event_time: _,
+    } = summary;
     let mut text = format!(
         "{} {} labels with {} features in {} {}\n",
         paint(GOOD, "written"),
@@ -214,7 +232,8 @@ fn report(summary: &TrainingSummary, elapsed: Duration, context: &Context) -> an
             .collect();
         let _ = writeln!(text, "  {column}: {}", counts.join(", "));
         if let Some(error) = first_error {
-            let _ = writeln!(text, "    {}: {}", paint(WARNING, "the first error"), harmless(error));
+            let _ =
+                writeln!(text, "    {}: {}", paint(WARNING, "the first error"), harmless(error));
         }
     }
     for warning in warnings {

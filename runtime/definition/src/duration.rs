@@ -117,10 +117,13 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_lengths_of_time() {
-        for bad in ["", "5", "s", "5 s", "-5s", "1.5h", "1m1h", "1h1h", "5x", "7D", "1h30", "é5s"] {
+        for bad in ["", "5", "s", "5 s", "-5s", "1.5h", "1m1h", "1h1h", "5x", "7D", "1h30", "é5s"]
+        {
             assert!(matches!(parse_duration(bad), Err(ParseDurationError::Form(_))), "{bad:?}");
         }
-        for long in ["9223372036854775808us", "99999999999999999999s", "15300000w", "106751991d4h1m"] {
+        for long in
+            ["9223372036854775808us", "99999999999999999999s", "15300000w", "106751991d4h1m"]
+        {
             assert!(matches!(parse_duration(long), Err(ParseDurationError::TooLong(_))), "{long}");
         }
     }

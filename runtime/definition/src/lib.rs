@@ -38,12 +38,8 @@ mod reference;
 mod suggestion;
 
 pub use data_type::{DataType, ParseTypeError, StructField};
-pub use digest::{ModuleDigest, ParseDigestError, SourceDigest};
-pub use manifest::{
-    AggregateSignature, Document, Field, MANIFEST_VERSION, Manifest, ManifestError,
-    TransformSignature,
-};
 pub use definition::{Definition, ModuleFunctions, Section, Unread};
+pub use digest::{ModuleDigest, ParseDigestError, SourceDigest};
 pub use document::{
     About, Aggregate, AggregateFunctionName, BadRows, DefaultValue, Entity, EventSource, Feature,
     FeatureService, FeatureView, JoinKey, KafkaBinding, ModuleStep, OnDemandFeatureView,
@@ -51,6 +47,10 @@ pub use document::{
     TrailingOver, Window,
 };
 pub use duration::{ParseDurationError, format_duration, parse_duration};
+pub use manifest::{
+    AggregateSignature, Document, Field, MANIFEST_VERSION, Manifest, ManifestError,
+    TransformSignature,
+};
 pub use mistake::{Mistake, Mistakes};
 pub use name::{Name, NameError};
 pub use on_error::{OnError, ParseOnErrorError};

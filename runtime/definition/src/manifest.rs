@@ -145,7 +145,8 @@ impl Manifest {
             let language = object.required_text("language", "rust, python or another");
             let sdk = object.required_text("sdk", "the SDK and its version");
             let version = object.text("manifest_version");
-            let digest = object.text("source_digest").and_then(|text| object.parsed(text, str::parse));
+            let digest =
+                object.text("source_digest").and_then(|text| object.parsed(text, str::parse));
             let (transforms, aggregates) = functions(object);
             let sections = Sections::read(object);
             Some(Self {
@@ -176,8 +177,7 @@ impl Manifest {
 /// The transforms and aggregates of a manifest; each that can be read.
 fn functions(object: &Object<'_>) -> (Vec<TransformSignature>, Vec<AggregateSignature>) {
     let limit = object.context().limits.functions;
-    let (transforms, aggregates) =
-        (object.long_list("transforms"), object.long_list("aggregates"));
+    let (transforms, aggregates) = (object.long_list("transforms"), object.long_list("aggregates"));
     let found = transforms.len() + aggregates.len();
     if found > limit {
         let what = format!("{found} transforms and aggregates; at most {limit} are allowed");
@@ -245,7 +245,9 @@ impl Field {
         let mut names = HashSet::new();
         let mut fields = Vec::new();
         for node in function.list(key) {
-            let Some(field) = Self::read(function, key.trim_end_matches('s'), node) else { continue };
+            let Some(field) = Self::read(function, key.trim_end_matches('s'), node) else {
+                continue;
+            };
             if !names.insert(field.name.clone()) {
                 let what = format!("{key}: two are named {}", field.name);
                 function.mistake(function.place_of(node), what, "rename one of them");
@@ -292,5 +294,90 @@ impl Document {
             description: object.prose("description"),
             sections: Sections::read(object),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(transforms: &str) -> Result<Manifest, ManifestError> {
+        Manifest::from_json(
+            format!(
+                r#"{{"manifest_version":"1.0","name":"m","language":"rust","sdk":"s","transforms":{transforms}}}"#
+            )
+            .as_bytes(),
+        )
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once() {
+        let error = manifest(
+            r#"[{"name":"a","inputs":[{"name":"x","type":"int8"},{"name":"x","type":"int8"}],"outputs":[]},
+                {"name":"a","inputs":[],"outputs":[{"name":"y","type":"bool"}]}]"#,
+        )
+        .unwrap_err();
+        let ManifestError::Mistakes(mistakes) = &error else { panic!("{error}") };
+        assert_eq!(mistakes.len(), 3, "{error}");
+        for part in ["two are named x", "no output", "named a"] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn wrong_manifests_are_refused() {
+        for bad in [
+            r#"[{"name":"a","inputs":[],"outputs":[{"name":"y","type":"int"}]}]"#,
+            r#"[{"name":"a","name":"b","inputs":[],"outputs":[{"name":"y","type":"bool"}]}]"#,
+            r#"[{"name":"a","inputs":[],"outputs":[{"name":"y","type":"bool"}],"more":1}]"#,
+            r#"[{"name":"a b","inputs":[],"outputs":[{"name":"y","type":"bool"}]}]"#,
+            r#"[{"name":"a","outputs":[{"name":"y","type":"bool"}]}]"#,
+            "{}",
+        ] {
+            assert!(matches!(manifest(bad), Err(ManifestError::Mistakes(_))), "{bad}");
+        }
+        for bad in ["", &"[".repeat(100_000), &format!("{}{}", "[".repeat(50), "]".repeat(50))] {
+            assert!(matches!(manifest(bad), Err(ManifestError::Syntax(_))), "{bad:.60}");
+        }
+        assert!(matches!(Manifest::from_json(b"[]"), Err(ManifestError::Syntax(_))));
+        assert!(matches!(Manifest::from_json(b"\xff"), Err(ManifestError::Syntax(_))));
+        let large = vec![b' '; ManifestLimits::default().bytes + 1];
+        assert!(matches!(Manifest::from_json(&large), Err(ManifestError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        let error = Manifest::from_json(br#"{"manifest_version":"2.0","new":[]}"#).unwrap_err();
+        assert!(error.to_string().contains("\"2.0\""), "{error}");
+    }
+
+    /// What the fuzz target asks of every manifest, of one with everything.
+    #[test]
+    fn a_manifest_survives_the_way_out_and_in_again() {
+        let shop = include_str!("../../../tests/definitions/shop.json");
+        let mut document: serde_json::Value = serde_json::from_str(shop).unwrap();
+        for (key, value) in [("manifest_version", "1.1"), ("language", "python"), ("sdk", "s")] {
+            document[key] = value.into();
+        }
+        let manifest = Manifest::from_json(document.to_string().as_bytes()).unwrap();
+        assert!(!manifest.sections.is_empty());
+        let json = serde_json::to_vec(&manifest).unwrap();
+        assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
+    }
+
+    #[test]
+    fn limits_hold() {
+        let many = format!(
+            "[{}]",
+            vec![r#"{"name":"a","inputs":[],"outputs":[{"name":"y","type":"bool"}]}"#; 5000]
+                .join(",")
+        );
+        let error = manifest(&many).unwrap_err().to_string();
+        assert!(error.contains("5000 transforms"), "{error}");
+        let long = format!(
+            r#"[{{"name":"a","description":"{}","inputs":[],"outputs":[{{"name":"y","type":"bool"}}]}}]"#,
+            "x".repeat(70_000)
+        );
+        assert!(manifest(&long).unwrap_err().to_string().contains("70000 bytes"));
     }
 }

@@ -17,6 +17,21 @@ pub struct Mistake {
     pub fix: String,
 }
 
+/// As `{file, line, subject, what, fix}`.
+impl serde::Serialize for Mistake {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let Self { place, subject, what, fix } = self;
+        let mut fields = serializer.serialize_struct("Mistake", 5)?;
+        fields.serialize_field("file", place.file())?;
+        fields.serialize_field("line", &place.line())?;
+        fields.serialize_field("subject", subject)?;
+        fields.serialize_field("what", what)?;
+        fields.serialize_field("fix", fix)?;
+        fields.end()
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;

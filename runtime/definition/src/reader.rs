@@ -26,13 +26,8 @@ pub(crate) enum ReadError {
     Version { found: String, place: Place },
 }
 
-const SECTIONS: [&str; 5] = [
-    "entities",
-    "sources",
-    "feature_views",
-    "on_demand_feature_views",
-    "feature_services",
-];
+const SECTIONS: [&str; 5] =
+    ["entities", "sources", "feature_views", "on_demand_feature_views", "feature_services"];
 
 /// Keys of a module's manifest that a file by hand does not have.
 const MODULE_KEYS: [&str; 5] = ["language", "sdk", "source_digest", "transforms", "aggregates"];
@@ -50,7 +45,12 @@ pub(crate) fn read_text<T>(
         return Err(ReadError::TooLarge { found, limit });
     }
     let syntax = |line, what: String, fix: String| {
-        ReadError::Syntax(Mistake { place: Place::new(file, line), subject: String::new(), what, fix })
+        ReadError::Syntax(Mistake {
+            place: Place::new(file, line),
+            subject: String::new(),
+            what,
+            fix,
+        })
     };
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
@@ -88,7 +88,9 @@ pub(crate) fn read_text<T>(
     if !is_manifest {
         for key in MODULE_KEYS {
             if let Some(node) = object.get_or_null(key) {
-                let what = format!("the key {key:?} belongs into a module's manifest, which its SDK writes");
+                let what = format!(
+                    "the key {key:?} belongs into a module's manifest, which its SDK writes"
+                );
                 let fix = "remove it; name the module under [modules] in unskew.toml";
                 object.mistake(object.place_of(node), what, fix);
             }
@@ -127,7 +129,9 @@ impl Sections {
         let lists = SECTIONS.map(|key| document.long_list(key));
         let found: usize = lists.iter().map(|list| list.len()).sum();
         if found > limit {
-            let what = format!("{found} entities, sources, views and services; at most {limit} are allowed");
+            let what = format!(
+                "{found} entities, sources, views and services; at most {limit} are allowed"
+            );
             document.mistake(document.place(), what, "split the document");
             return Self::default();
         }
@@ -226,8 +230,11 @@ impl DefinitionReader {
 
     /// Nothing of the document is known, so anything may be in it.
     fn unreadable(&mut self, file: &str, error: ReadError) {
-        let mistake = |place, what, fix: &str| {
-            Mistake { place, subject: String::new(), what, fix: fix.to_owned() }
+        let mistake = |place, what, fix: &str| Mistake {
+            place,
+            subject: String::new(),
+            what,
+            fix: fix.to_owned(),
         };
         let mistake = match error {
             ReadError::Syntax(mistake) => mistake,
@@ -238,7 +245,10 @@ impl DefinitionReader {
             ),
             ReadError::Version { found, place } => mistake(
                 place,
-                format!("it has version {found:?}; this build reads {}", READ_VERSIONS.join(" and ")),
+                format!(
+                    "it has version {found:?}; this build reads {}",
+                    READ_VERSIONS.join(" and ")
+                ),
                 "build the module again with this version's SDK, or install the Unskew that wrote it",
             ),
         };
@@ -249,8 +259,13 @@ impl DefinitionReader {
     }
 
     fn add(&mut self, sections: Sections, home: Option<&Name>) {
-        let Sections { entities, sources, feature_views, on_demand_feature_views, feature_services } =
-            sections;
+        let Sections {
+            entities,
+            sources,
+            feature_views,
+            on_demand_feature_views,
+            feature_services,
+        } = sections;
         let all = &mut self.definition.sections;
         all.entities.extend(entities);
         all.sources.extend(sources);

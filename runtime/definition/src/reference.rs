@@ -35,7 +35,9 @@ pub struct ServiceReference {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseReferenceError {
     /// There is no `:` between view and feature.
-    #[error("{0:?} names no feature; write it as `view:feature`, with `@v2` behind it for a version")]
+    #[error(
+        "{0:?} names no feature; write it as `view:feature`, with `@v2` behind it for a version"
+    )]
     NoFeature(String),
     /// A part is no name.
     #[error("{text:?} is no reference: {source}")]
@@ -127,7 +129,9 @@ mod tests {
             assert_eq!(text.parse::<ServiceReference>().unwrap().to_string(), text);
         }
         assert_eq!("a:b@v3".parse::<FeatureReference>().unwrap().version, Some(3));
-        for bad in ["", "a:", ":b", "a:b:c", "a@", "a@2", "a@v0", "a@v-1", "a@v01", "a@v1@v2", "a b"] {
+        for bad in
+            ["", "a:", ":b", "a:b:c", "a@", "a@2", "a@v0", "a@v-1", "a@v01", "a@v1@v2", "a b"]
+        {
             assert!(bad.parse::<ServiceReference>().is_err(), "{bad:?} was accepted");
         }
         assert!("a".parse::<FeatureReference>().is_err());

@@ -29,7 +29,8 @@ pub trait AggregateKernel: Send + Sync {
     /// empty state. Rows come in any order; with no rows the states are empty
     /// ones. Takes at most one call into a module, whatever the rows.
     ///
-    /// A row that fails (a trap on it alone) fails its group.
+    /// A row that fails (a module's error for it, or a trap on it alone) counts
+    /// for no state: its neighbours are untouched.
     fn partial(
         &self,
         inputs: &[ArrayRef],
@@ -95,6 +96,11 @@ pub trait GroupStates: Send + Sync {
     /// ones, and those whose value is an error (an overflow), are null and
     /// listed in ascending order.
     fn finish(&self) -> Result<Outcome, KernelError>;
+
+    /// The values of these states alone, in this order.
+    fn finish_of(&self, groups: &[u32]) -> Result<Outcome, KernelError> {
+        self.take(groups).finish()
+    }
 
     /// The canonical bytes of each state; null for a failed one.
     fn encode(&self) -> BinaryArray;

@@ -13,8 +13,8 @@ use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
 use crate::built_in::states::BuiltInStates;
 use crate::row_order::RowOrder;
 
-pub(crate) use columns::column_of;
-pub(crate) use values::ValueBuilder;
+pub(crate) use columns::{column_of, slice_of};
+pub(crate) use values::OutcomeBuilder;
 
 /// A built-in aggregate with the type of its input.
 #[derive(Clone, Debug)]
@@ -96,11 +96,17 @@ impl BuiltInAggregate {
         if fits {
             return Ok(());
         }
-        let found: Vec<String> =
-            inputs.iter().map(|column| format!("{} of {}", column.len(), column.data_type())).collect();
+        let found: Vec<String> = inputs
+            .iter()
+            .map(|column| format!("{} of {}", column.len(), column.data_type()))
+            .collect();
         let wanted: Vec<String> =
             self.inputs.iter().map(|input| format!("{rows} of {}", input.data_type)).collect();
-        Err(self.wrong(format!("it takes columns [{}], not [{}]", wanted.join(", "), found.join(", "))))
+        Err(self.wrong(format!(
+            "it takes columns [{}], not [{}]",
+            wanted.join(", "),
+            found.join(", ")
+        )))
     }
 }
 

@@ -77,11 +77,6 @@ impl MergeGraph {
         node.parts().map_or(0, |index| self.depths[index])
     }
 
-    /// How many merges there are.
-    pub(crate) fn len(&self) -> usize {
-        self.operands.len()
-    }
-
     /// Puts the merges into an order in which kernels can do them, given how
     /// many leaves there are from each source.
     pub(crate) fn scheduled(self, leaves: [usize; LEAF_SOURCES]) -> MergeSchedule {

@@ -85,17 +85,13 @@ impl AggregateKernel for ModuleAggregate {
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new_with_options(schema, inputs.to_vec(), &options)
             .map_err(|error| wrong(error.to_string()))?;
-        let Fold { states, row_errors, group_errors, metrics: _ } =
+        // A row that fails counts for no state, as in a module's golden cases:
+        // its neighbours are untouched.
+        let Fold { states, row_errors: _, group_errors, metrics: _ } =
             module.partial(*index, &batch, &UInt32Array::from(groups.to_vec()), group_count)?;
         let mut states = ModuleStates::of(&self.0, &states);
-        // A failed row fails its group: what the others yield would be a value
-        // of fewer rows than were there.
-        for error in row_errors {
-            states.fail(groups[error.row] as usize, error);
-        }
         // The host has left those null that it could not merge.
-        for error in group_errors {
-            let (group, RowError { status, message, .. }) = (error.row, error);
+        for RowError { row: group, status, message } in group_errors {
             states.states[group] = State::Failed(Arc::new(Failure { status, message }));
         }
         Ok(Box::new(states))

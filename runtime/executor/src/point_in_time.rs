@@ -14,8 +14,10 @@
 //! rows, whose merges are noted for all entities and questions, and then
 //! computed level by level, so that a module is called a few times for
 //! thousands of them. Sums of numbers are differences of exact running sums,
-//! and extremes come from one stack of candidates for all windows; both do no
-//! work that grows with a window's size. Rows that become visible out of the
+//! and extremes come from one stack of candidates for all windows; other
+//! built-in aggregates that subtract keep one state for each window, into which
+//! rows come and out of which they go. None of this does work that grows with a
+//! window's size. Rows that become visible out of the
 //! order of their keys are where the quick ways end: entities that have such
 //! rows go through the trees, in which a row takes its place when it is seen.
 
@@ -24,6 +26,7 @@ mod event_index;
 mod extremes;
 mod latest;
 mod questions;
+mod running;
 mod sums;
 mod trailing;
 mod trees;

@@ -4,7 +4,7 @@
 use arrow::array::{Array, BinaryArray, BinaryBuilder};
 
 /// Raised whenever the meaning of an operator's bytes changes.
-pub(crate) const VERSION: u8 = 1;
+const VERSION: u8 = 1;
 
 /// Why stored bytes are no state of an operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<(), StateBytesError> {
+    pub(crate) fn finish(&self) -> Result<(), StateBytesError> {
         if self.0.is_empty() { Ok(()) } else { Err(StateBytesError::new("it is too long")) }
     }
 

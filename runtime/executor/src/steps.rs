@@ -11,9 +11,9 @@ use unskew_plan::{ColumnPlan, StepPlan};
 use crate::aggregate_kernel::AggregateKernel;
 use crate::arguments::ColumnMapping;
 use crate::evaluation_error::EvaluationError;
-use unskew_host::TransformKernel;
 use crate::on_error::ErrorPolicy;
 use crate::transform::TransformOperator;
+use unskew_host::TransformKernel;
 
 /// What computes the transforms and aggregates that plans name: the modules
 /// of a project.

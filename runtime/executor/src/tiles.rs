@@ -65,7 +65,8 @@ impl Tiles {
     /// No tiles yet, for aggregates that these fold. A window is none of a
     /// tile's business: aggregates that differ in their window alone share it.
     pub fn new(kernels: Vec<Arc<dyn AggregateKernel>>) -> Result<Self, KernelError> {
-        let states = kernels.iter().map(|kernel| nothing(&**kernel, 0)).collect::<Result<_, _>>()?;
+        let states =
+            kernels.iter().map(|kernel| nothing(&**kernel, 0)).collect::<Result<_, _>>()?;
         Ok(Self { kernels, keys: Vec::new(), facts: Vec::new(), states, places: HashMap::new() })
     }
 
@@ -224,11 +225,11 @@ impl Tiles {
 }
 
 /// So many states without rows.
-fn nothing(kernel: &dyn AggregateKernel, count: usize) -> Result<Box<dyn GroupStates>, KernelError> {
-    let inputs: Vec<ArrayRef> = kernel
-        .inputs()
-        .iter()
-        .map(|input| new_empty_array(&input.data_type.to_arrow()))
-        .collect();
+fn nothing(
+    kernel: &dyn AggregateKernel,
+    count: usize,
+) -> Result<Box<dyn GroupStates>, KernelError> {
+    let inputs: Vec<ArrayRef> =
+        kernel.inputs().iter().map(|input| new_empty_array(&input.data_type.to_arrow())).collect();
     kernel.partial(&inputs, &RowOrder::empty(), &[], count)
 }

@@ -207,11 +207,8 @@ pub fn too_late_rows(
     let pick = |values: &[i64]| -> Vec<i64> { order.iter().map(|&r| values[r as usize]).collect() };
     let sorted: Vec<u32> = order.iter().map(|&row| partitions[row as usize]).collect();
     let broker = broker_timestamps.map(pick);
-    let mut late = Watermarks::new(settings, []).too_late(
-        &sorted,
-        &pick(event_timestamps),
-        broker.as_deref(),
-    );
+    let mut late =
+        Watermarks::new(settings, []).too_late(&sorted, &pick(event_timestamps), broker.as_deref());
     late.iter_mut().for_each(|row| *row = order[*row as usize]);
     late.sort_unstable();
     late

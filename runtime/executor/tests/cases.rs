@@ -7,14 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use unskew_cases::{Answer, Case, Question, case_files, event_batch};
 use unskew_definition::{DataType, Name};
-use unskew_executor::rows::{AcceptedRows, Acceptance, ColumnReader, SourceReader};
+use unskew_executor::rows::{Acceptance, AcceptedRows, ColumnReader, SourceReader};
 use unskew_executor::service::{Questions, ServiceOperator, ViewOperator};
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
 use unskew_executor::{AggregateKernel, EvaluationError, ModuleCatalog, TransformKernel};
@@ -23,12 +25,26 @@ use unskew_plan::{FeaturePlan, OnDemandOrigin, SourcePlan};
 struct NoModules;
 
 impl ModuleCatalog for NoModules {
-    fn transform(&self, module: &Name, _: &Name) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
-        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    fn transform(
+        &self,
+        module: &Name,
+        _: &Name,
+    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
+        Err(EvaluationError::Module {
+            module: module.to_string(),
+            reason: "cases have none".into(),
+        })
     }
 
-    fn aggregate(&self, module: &Name, _: &Name) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
-        Err(EvaluationError::Module { module: module.to_string(), reason: "cases have none".into() })
+    fn aggregate(
+        &self,
+        module: &Name,
+        _: &Name,
+    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
+        Err(EvaluationError::Module {
+            module: module.to_string(),
+            reason: "cases have none".into(),
+        })
     }
 }
 
@@ -39,7 +55,7 @@ fn every_case_is_answered_as_it_says() {
     let only = std::env::var("UNSKEW_CASE").ok();
     let mut wrong = Vec::new();
     for path in &files {
-        let name = path.strip_prefix(unskew_cases::folder()).unwrap().display().to_string();
+        let name = path.strip_prefix(unskew_cases::folder()).unwrap_or(path).display().to_string();
         if only.as_ref().is_some_and(|only| !name.contains(only)) {
             continue;
         }
@@ -89,7 +105,9 @@ impl Order {
             Self::Shuffled => 3.max(rows / 5),
         };
         match self {
-            Self::Shuffled => order.sort_by_key(|row| row.wrapping_mul(2_654_435_761).rotate_left(7)),
+            Self::Shuffled => {
+                order.sort_by_key(|row| row.wrapping_mul(2_654_435_761).rotate_left(7))
+            }
             _ => order.reverse(),
         }
         let pieces = if rows > 10_000 { rows / 3 } else { piece };
@@ -109,13 +127,16 @@ fn accepted(case: &Case, source: &Arc<SourcePlan>, order: Order) -> anyhow::Resu
     let mut acceptance = Acceptance::new(Arc::clone(source));
     let place: Arc<str> = "events".into();
     if let Some(events) = case.events.get(source.name.as_str()) {
-        let fields: Vec<String> = source.fields.iter().map(|field| field.name.to_string()).collect();
+        let fields: Vec<String> =
+            source.fields.iter().map(|field| field.name.to_string()).collect();
         let batch = event_batch(events, &fields, &parse_time)?;
         // Files have the names of the source's field map.
         let schema = batch.schema();
-        let columns = schema.fields().iter().zip(&source.fields).map(|(column, field)| {
-            Field::new(&field.column, column.data_type().clone(), true)
-        });
+        let columns = schema
+            .fields()
+            .iter()
+            .zip(&source.fields)
+            .map(|(column, field)| Field::new(&field.column, column.data_type().clone(), true));
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
         let batch = RecordBatch::try_new(schema, batch.columns().to_vec())?;
         let reader = SourceReader::new(source, &batch.schema())?;
@@ -154,7 +175,8 @@ fn evaluate(case: &Case, path: &Path, order: Order) -> anyhow::Result<()> {
         if let Some(warnings) = &case.warnings {
             ensure!(
                 answers.at_event_time == warnings.labels_at_event_time,
-                "{} labels are at the time of an event", answers.at_event_time
+                "{} labels are at the time of an event",
+                answers.at_event_time
             );
         }
         for (name, answered) in names.iter().zip(&answers.features) {
@@ -168,10 +190,16 @@ fn evaluate(case: &Case, path: &Path, order: Order) -> anyhow::Result<()> {
                 let value = &answered.answers.values;
                 compare(&answered.field.data_type, value, row, expected)
                     .and_then(|()| {
-                        ensure!(status == expected.status, "status {status}, not {}", expected.status);
+                        ensure!(
+                            status == expected.status,
+                            "status {status}, not {}",
+                            expected.status
+                        );
                         Ok(())
                     })
-                    .with_context(|| format!("{name} at {} of {:?}", question.at, question.entity))?;
+                    .with_context(|| {
+                        format!("{name} at {} of {:?}", question.at, question.entity)
+                    })?;
             }
         }
     }
@@ -193,14 +221,18 @@ fn check_views(
         let operator = ViewOperator::new(Arc::clone(view), &NoModules)?;
         let prepared = operator.prepare(&rows[&view.source.name])?;
         let of = letters.entry(view.source.name.to_string()).or_default();
-        of.extend(prepared.dead_letters().iter().map(|letter| (letter.row, letter.reason.to_string())));
+        of.extend(
+            prepared.dead_letters().iter().map(|letter| (letter.row, letter.reason.to_string())),
+        );
         let Some(expected) = case.emitted.get(view.id.name.as_str()) else { continue };
         let emitted = prepared.emitted().context("the view's window does not emit")?;
         let features = prepared.emitted_features()?;
-        let printers: Vec<ColumnPrinter> = features.iter().map(ColumnPrinter::new).collect::<Result<_, _>>()?;
+        let printers: Vec<ColumnPrinter> =
+            features.iter().map(ColumnPrinter::new).collect::<Result<_, _>>()?;
         let mut found = Vec::new();
         for row in 0..emitted.len() {
-            let values: Vec<String> = printers.iter().map(|printer| printed(printer, row)).collect();
+            let values: Vec<String> =
+                printers.iter().map(|printer| printed(printer, row)).collect();
             let values = if emitted.tombstones[row] { Vec::new() } else { values };
             found.push((
                 emitted.entities[row],
@@ -226,17 +258,27 @@ fn check_views(
         let keys: Vec<(&Name, &DataType)> =
             view.join_keys.iter().map(|key| (&key.name, &key.data_type)).collect();
         let entities = expected.iter().map(|row| &row.entity).collect::<Vec<_>>();
-        let key_columns = keys.iter().map(|(name, data_type)| json_column(data_type, entities.iter().map(|e| e.get(name.as_str()))));
+        let key_columns = keys.iter().map(|(name, data_type)| {
+            json_column(data_type, entities.iter().map(|e| e.get(name.as_str())))
+        });
         let key_columns = key_columns.collect::<anyhow::Result<Vec<_>>>()?;
-        let numbers = prepared.entities().find(&unskew_executor::rows::CanonicalBytes::new(key_columns), expected.len());
+        let numbers = prepared
+            .entities()
+            .find(&unskew_executor::rows::CanonicalBytes::new(key_columns), expected.len());
         let mut wanted = Vec::new();
         for (row, number) in expected.iter().zip(numbers) {
             let time = |text: &str| parse_time(text);
-            ensure!(row.event_timestamp == row.window_end, "an emission's event_timestamp is its end");
+            ensure!(
+                row.event_timestamp == row.window_end,
+                "an emission's event_timestamp is its end"
+            );
             let mut values = Vec::new();
             if !row.tombstone {
                 for feature in &view.features {
-                    let column = json_column(&feature.data_type, [row.values.get(feature.name.as_str())].into_iter())?;
+                    let column = json_column(
+                        &feature.data_type,
+                        [row.values.get(feature.name.as_str())].into_iter(),
+                    )?;
                     values.push(printed(&ColumnPrinter::new(&column)?, 0));
                 }
             }
@@ -290,18 +332,19 @@ fn json_column<'a>(
 fn questions_of(operator: &ServiceOperator, questions: &[&Question]) -> anyhow::Result<Questions> {
     let times = questions.iter().map(|question| parse_time(&question.at));
     let mut asked = Questions::new(times.collect::<anyhow::Result<_>>()?);
-    let column = |of: &dyn Fn(&Question) -> &Map<String, Value>, name: &str, data_type: &DataType| {
-        let texts = questions.iter().map(|question| match of(question).get(name) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(other) => Some(other.to_string()),
-        });
-        let texts: ArrayRef = Arc::new(StringArray::from_iter(texts));
-        let reader = ColumnReader::new(texts.data_type(), data_type).context("text is read")?;
-        let (column, faults) = reader.read(&texts)?;
-        ensure!(faults.is_empty(), "{name}: {faults:?}");
-        anyhow::Ok(column)
-    };
+    let column =
+        |of: &dyn Fn(&Question) -> &Map<String, Value>, name: &str, data_type: &DataType| {
+            let texts = questions.iter().map(|question| match of(question).get(name) {
+                None | Some(Value::Null) => None,
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(other) => Some(other.to_string()),
+            });
+            let texts: ArrayRef = Arc::new(StringArray::from_iter(texts));
+            let reader = ColumnReader::new(texts.data_type(), data_type).context("text is read")?;
+            let (column, faults) = reader.read(&texts)?;
+            ensure!(faults.is_empty(), "{name}: {faults:?}");
+            anyhow::Ok(column)
+        };
     for view in operator.views() {
         for key in &view.join_keys {
             let values = column(&|q: &Question| &q.entity, key.name.as_str(), &key.data_type)?;
@@ -312,7 +355,8 @@ fn questions_of(operator: &ServiceOperator, questions: &[&Question]) -> anyhow::
         for input in &view.inputs {
             if let OnDemandOrigin::Request { source, field } = &input.from {
                 let field = &source.fields[*field];
-                let values = column(&|q: &Question| &q.request, field.name.as_str(), &field.data_type)?;
+                let values =
+                    column(&|q: &Question| &q.request, field.name.as_str(), &field.data_type)?;
                 asked.set_request_field(source.name.clone(), field.name.clone(), values)?;
             }
         }
@@ -320,17 +364,25 @@ fn questions_of(operator: &ServiceOperator, questions: &[&Question]) -> anyhow::
     Ok(asked)
 }
 
-fn compare(data_type: &DataType, values: &ArrayRef, row: usize, expected: &Answer) -> anyhow::Result<()> {
+fn compare(
+    data_type: &DataType,
+    values: &ArrayRef,
+    row: usize,
+    expected: &Answer,
+) -> anyhow::Result<()> {
     let wanted = json_column(data_type, [Some(&expected.value)].into_iter())?;
     let found = values.slice(row, 1);
     let shown = |column: &ArrayRef| anyhow::Ok(printed(&ColumnPrinter::new(column)?, 0));
-    if let Some(tolerance) = expected.tolerance {
+    if let Some(tolerance) = expected.tolerance.filter(|_| found.is_valid(0) && wanted.is_valid(0))
+    {
         let float = |text: String| -> anyhow::Result<f64> { Ok(text.trim_matches('"').parse()?) };
         let (found, wanted) = (float(shown(&found)?)?, float(shown(&wanted)?)?);
-        ensure!((found - wanted).abs() <= tolerance * wanted.abs(), "{found}, not {wanted} within {tolerance}");
+        ensure!(
+            (found - wanted).abs() <= tolerance * wanted.abs(),
+            "{found}, not {wanted} within {tolerance}"
+        );
         return Ok(());
     }
     ensure!(found.to_data() == wanted.to_data(), "{}, not {}", shown(&found)?, shown(&wanted)?);
     Ok(())
 }
-

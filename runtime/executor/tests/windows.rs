@@ -184,13 +184,16 @@ fn check(window: EmittingWindow, order: LogOrder, seed: u64) {
     let mut times: BTreeSet<i64> = at_once.created_timestamps.iter().copied().collect();
     times.extend(world.log.iter().map(visible));
     times.extend(at_once.window_ends.iter().copied());
-    let times: Vec<i64> = times.into_iter().flat_map(|time| [time - 1, time]).collect();
+    let mut times: Vec<i64> = times.into_iter().flat_map(|time| [time - 1, time]).collect();
+    // The oracle is slow: some times have to do.
+    draws.shuffle(&mut times);
+    times.truncate(25);
     let (mut asked_entities, mut asked_times, mut expected) = (Vec::new(), Vec::new(), Vec::new());
     for entity in 0..ENTITIES {
         for time in &times {
             let oracle = live_by_oracle(&world, &aggregates, entity, *time);
             let live = live_by_emissions(&at_once, entity, *time);
-            assert_eq!(live, oracle, "entity {entity} at {time}, seed {seed}");
+            assert_eq!(live, oracle, "entity {entity} at {time}, seed {seed}, {order:?}");
             asked_entities.push(entity);
             asked_times.push(*time);
             expected.push(oracle.range(..=*time).next_back().map(|(end, _)| *end));
@@ -207,7 +210,7 @@ const ORDERS: [LogOrder; 3] = [LogOrder::Broker, LogOrder::Offsets, LogOrder::No
 
 #[test]
 fn tumbling_windows_are_those_of_the_oracle() {
-    for seed in 0..60 {
+    for seed in 0..90 {
         let (size_us, offset_us) = [(10, 0), (7, 3), (40, -13)][seed as usize % 3];
         let window = EmittingWindow::Tumbling { size_us, offset_us };
         ORDERS.into_iter().for_each(|order| check(window, order, seed));
@@ -226,8 +229,37 @@ fn sliding_windows_are_those_of_the_oracle() {
 
 #[test]
 fn sessions_are_those_of_the_oracle() {
-    for seed in 2000..2150 {
+    for seed in 2000..2240 {
         let window = EmittingWindow::Session { gap_us: [4, 9, 25][seed as usize % 3] };
         ORDERS.into_iter().for_each(|order| check(window, order, seed));
+    }
+}
+
+#[test]
+fn damaged_states_are_refused_and_never_panic() {
+    let draws = &mut Draws(9);
+    let aggregates = aggregates();
+    for window in [
+        EmittingWindow::Tumbling { size_us: 10, offset_us: 0 },
+        EmittingWindow::Session { gap_us: 9 },
+    ] {
+        let World { settings, partitions, log } = draw_world(draws, window, LogOrder::Broker);
+        let kernels = || aggregates.kernels.clone();
+        let mut operator = WindowOperator::new(settings, &partitions, kernels()).unwrap();
+        operator.push(records(&log, &aggregates, true)).unwrap();
+        let bytes = operator.encode().unwrap();
+        for length in (0..bytes.len()).step_by(7) {
+            assert!(WindowOperator::decode(settings, kernels(), &bytes[..length]).is_err());
+        }
+        for _ in 0..2000 {
+            let mut damaged = bytes.clone();
+            let at = draws.range(0, bytes.len() as i64) as usize;
+            damaged[at] ^= 1 << draws.range(0, 8);
+            drop(WindowOperator::decode(settings, kernels(), &damaged));
+        }
+        let other = EmittingWindow::Session { gap_us: 10 };
+        let settings = WindowSettings { window: other, ..settings };
+        let error = WindowOperator::decode(settings, kernels(), &bytes).err().unwrap();
+        assert!(error.to_string().contains("other settings"), "{error}");
     }
 }

@@ -78,9 +78,7 @@ fn request_source(source: &RequestSourcePlan) -> Value {
 fn step(step: &StepPlan, columns: &[ColumnPlan]) -> Value {
     match step {
         StepPlan::Sql { outputs } => {
-            let output = |(column, expression): &(ColumnPlan, unskew_expression::SqlExpression)| {
-                json!({"column": column, "sql": expression.text()})
-            };
+            let output = |(column, expression): &(ColumnPlan, unskew_expression::SqlExpression)| json!({"column": column, "sql": expression.text()});
             json!({"sql": outputs.iter().map(output).collect::<Vec<_>>()})
         }
         StepPlan::Module { module, transform, signature, inputs, outputs } => json!({
@@ -143,9 +141,7 @@ fn view(view: &ViewPlan) -> Value {
         on_error,
         about,
     } = view;
-    let key = |key: &crate::JoinKeyPlan| {
-        json!({"name": key.name, "type": key.data_type, "field": source.fields[key.field].name})
-    };
+    let key = |key: &crate::JoinKeyPlan| json!({"name": key.name, "type": key.data_type, "field": source.fields[key.field].name});
     let aggregate = |aggregate: &crate::AggregatePlan| {
         let function = match &aggregate.function {
             AggregateFunctionPlan::BuiltIn(function) => json!({"function": function.to_string()}),
@@ -189,8 +185,16 @@ fn view(view: &ViewPlan) -> Value {
 }
 
 fn on_demand(view: &OnDemandViewPlan) -> Value {
-    let OnDemandViewPlan { id, inputs, steps, columns, features: served, functions, on_error, about } =
-        view;
+    let OnDemandViewPlan {
+        id,
+        inputs,
+        steps,
+        columns,
+        features: served,
+        functions,
+        on_error,
+        about,
+    } = view;
     let input = |input: &crate::OnDemandInputPlan| {
         let from = match &input.from {
             OnDemandOrigin::Feature { view, feature } => {

@@ -121,9 +121,10 @@ impl LineageNode {
             part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         match (self, other) {
-            (Self::SourceField { source, field }, Self::SourceField { source: of, field: inner }) => {
-                source == of && part(field, inner)
-            }
+            (
+                Self::SourceField { source, field },
+                Self::SourceField { source: of, field: inner },
+            ) => source == of && part(field, inner),
             (Self::Column { view, column }, Self::Column { view: of, column: inner }) => {
                 view == of && part(column, inner)
             }

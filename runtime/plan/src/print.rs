@@ -10,9 +10,7 @@ use crate::FeaturePlan;
 use crate::on_demand_view_plan::{OnDemandOrigin, OnDemandViewPlan, ServicePlan};
 use crate::source_plan::{RequestSourcePlan, SourceField, SourcePlan};
 use crate::step_plan::{ColumnPlan, StepPlan};
-use crate::view_plan::{
-    AggregateFunctionPlan, AggregatePlan, FeatureField, JoinKeyPlan, ViewPlan,
-};
+use crate::view_plan::{AggregateFunctionPlan, AggregatePlan, FeatureField, JoinKeyPlan, ViewPlan};
 
 impl Display for FeaturePlan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -42,9 +40,8 @@ fn about(f: &mut Formatter<'_>, about: &About, indent: &str) -> fmt::Result {
     if !owner.is_empty() {
         writeln!(f, "{indent}owner {}", line(owner))?;
     }
-    tags.iter().try_for_each(|(key, value)| {
-        writeln!(f, "{indent}tag {} = {}", line(key), line(value))
-    })
+    tags.iter()
+        .try_for_each(|(key, value)| writeln!(f, "{indent}tag {} = {}", line(key), line(value)))
 }
 
 fn mark(nullable: bool) -> &'static str {
@@ -135,7 +132,12 @@ fn sql(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn steps(f: &mut Formatter<'_>, word: &str, steps: &[StepPlan], columns: &[ColumnPlan]) -> fmt::Result {
+fn steps(
+    f: &mut Formatter<'_>,
+    word: &str,
+    steps: &[StepPlan],
+    columns: &[ColumnPlan],
+) -> fmt::Result {
     for (i, step) in steps.iter().enumerate() {
         let number = i + 1;
         match step {
@@ -175,7 +177,11 @@ impl Display for AggregateFunctionPlan {
     }
 }
 
-fn aggregate(f: &mut Formatter<'_>, aggregate: &AggregatePlan, columns: &[ColumnPlan]) -> fmt::Result {
+fn aggregate(
+    f: &mut Formatter<'_>,
+    aggregate: &AggregatePlan,
+    columns: &[ColumnPlan],
+) -> fmt::Result {
     let AggregatePlan { name: _, function, inputs, filter, over, output } = aggregate;
     let inputs: Vec<&str> = inputs.iter().map(|at| columns[*at].name.as_str()).collect();
     write!(f, "  aggregate {output} = {function}({})", inputs.join(", "))?;
@@ -266,8 +272,16 @@ impl Display for ViewPlan {
 
 impl Display for OnDemandViewPlan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { id, inputs, steps: row_steps, columns, features: served, functions, on_error, about: of } =
-            self;
+        let Self {
+            id,
+            inputs,
+            steps: row_steps,
+            columns,
+            features: served,
+            functions,
+            on_error,
+            about: of,
+        } = self;
         writeln!(f, "on-demand feature view {id}")?;
         about(f, of, "  ")?;
         for input in inputs {

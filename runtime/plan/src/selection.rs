@@ -73,7 +73,9 @@ impl FeaturePlan {
         };
         views
             .chain(on_demand)
-            .flat_map(|view| (0..view.features().len()).map(|at| node(&view, at)).collect::<Vec<_>>())
+            .flat_map(|view| {
+                (0..view.features().len()).map(|at| node(&view, at)).collect::<Vec<_>>()
+            })
             .collect()
     }
 }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{Field, Schema};
 use serde_json::{Map, Value};
 use unskew_definition::parse_duration;
@@ -75,7 +77,8 @@ fn generated(
         return Ok(Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")));
     }
     let prefix = formula.get("prefix").and_then(Value::as_str).unwrap_or_default();
-    let is_float = ["first", "step"].iter().any(|name| formula.get(*name).is_some_and(Value::is_f64));
+    let is_float =
+        ["first", "step"].iter().any(|name| formula.get(*name).is_some_and(Value::is_f64));
     if is_float {
         let float = |name: &str, otherwise: f64| match formula.get(name) {
             None => Ok(otherwise),

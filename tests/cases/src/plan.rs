@@ -32,11 +32,16 @@ impl Case {
                 let views = views.chain(on_demand.map(|v| ViewReference::OnDemand(v.clone())));
                 for view in views {
                     let id = view.id().clone();
-                    let full = |f: &unskew_plan::FeatureField| format!("{}:{}@v{}", id.name, f.name, id.version);
+                    let full = |f: &unskew_plan::FeatureField| {
+                        format!("{}:{}@v{}", id.name, f.name, id.version)
+                    };
                     names.extend(view.features().iter().map(full));
                 }
             }
-            if let Some(group) = groups.iter_mut().find(|(known, _, asked)| *known == names && asked[0].service == question.service) {
+            if let Some(group) = groups
+                .iter_mut()
+                .find(|(known, _, asked)| *known == names && asked[0].service == question.service)
+            {
                 group.2.push(question);
                 continue;
             }
@@ -50,7 +55,9 @@ impl Case {
             let served = service.context("no such service")?.features.clone();
             // In the service's order, which is not that of `expect`.
             let name_of = |served: &ServiceFeature| {
-                let same = |f: &ServiceFeature| f.view.id() == served.view.id() && f.feature == served.feature;
+                let same = |f: &ServiceFeature| {
+                    f.view.id() == served.view.id() && f.feature == served.feature
+                };
                 features.iter().position(same).map(|at| names[at].clone())
             };
             let in_order: Option<Vec<String>> = served.iter().map(name_of).collect();
@@ -58,7 +65,10 @@ impl Case {
                 Some(in_order) if in_order.len() == names.len() => {
                     groups.push((in_order, served, vec![question]));
                 }
-                _ => bail!("service {} does not serve exactly {names:?}", question.service.as_deref().unwrap_or("")),
+                _ => bail!(
+                    "service {} does not serve exactly {names:?}",
+                    question.service.as_deref().unwrap_or("")
+                ),
             }
         }
         Ok(groups)
@@ -73,7 +83,8 @@ fn find(plan: &FeaturePlan, text: &str) -> anyhow::Result<ServiceFeature> {
     };
     let (view_name, feature_name) = name.split_once(':').context("no view:feature")?;
     let views = plan.views.iter().map(|view| ViewReference::View(view.clone()));
-    let views = views.chain(plan.on_demand_views.iter().map(|v| ViewReference::OnDemand(v.clone())));
+    let views =
+        views.chain(plan.on_demand_views.iter().map(|v| ViewReference::OnDemand(v.clone())));
     let view = views
         .filter(|view| view.id().name == *view_name)
         .filter(|view| version.is_none_or(|version| view.id().version == version))

@@ -11,7 +11,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::error::DatagenError;
 use crate::random::{Zipf, bits_at, normal, unit, unit_of};
-use crate::spec::{EVENT_TYPES, START_MICROS, Spec};
+use crate::spec::{EVENT_TYPES, Spec};
+use crate::times::EventTimes;
 
 /// Of 100 events so many are views and so many clicks; the others are purchases.
 const VIEWS: u64 = 78;
@@ -21,13 +22,18 @@ const CLICKS: u64 = 16;
 const LOG_MEAN: f64 = 3.5;
 const LOG_DEVIATION: f64 = 0.9;
 
-const USER_EXPONENT: f64 = 1.1;
+pub(crate) const USER_EXPONENT: f64 = 1.1;
 const PRODUCT_EXPONENT: f64 = 0.9;
 
 /// How far from home an event may be, in degrees.
 const ROAMING_DEGREES: f64 = 0.25;
 
 const BATCH_ROWS: u64 = 16_384;
+
+/// One amount.
+pub(crate) fn draw_amount(rng: &mut ChaCha8Rng) -> f64 {
+    libm::exp(LOG_MEAN + LOG_DEVIATION * normal(rng))
+}
 
 /// The columns of the events.
 ///
@@ -54,10 +60,7 @@ pub struct Events {
     users: Zipf,
     products: Zipf,
     seed: u64,
-    span_micros: f64,
-    rows_left: u64,
-    /// The share of the whole time that lies behind the last event.
-    time_left: f64,
+    times: EventTimes,
 }
 
 impl Events {
@@ -70,19 +73,8 @@ impl Events {
             users: Zipf::new(spec.entities, USER_EXPONENT),
             products: Zipf::new(spec.products, PRODUCT_EXPONENT),
             seed: spec.seed,
-            span_micros: spec.span_micros() as f64,
-            rows_left: spec.rows,
-            time_left: 1.0,
+            times: EventTimes::new(spec),
         })
-    }
-
-    /// The time of the next event. The times are `rows` uniform draws in
-    /// order, without holding them all: of n draws from (0, x) the greatest is
-    /// `x * u^(1/n)` (order statistics; Bentley and Saxe, 1980).
-    fn next_time(&mut self) -> i64 {
-        let shrink = libm::exp(libm::log(unit(&mut self.rng)) / self.rows_left as f64);
-        self.time_left *= shrink;
-        START_MICROS + ((1.0 - self.time_left) * self.span_micros) as i64
     }
 
     /// Where a user lives: latitude and longitude in degrees.
@@ -97,7 +89,7 @@ impl Iterator for Events {
     type Item = RecordBatch;
 
     fn next(&mut self) -> Option<RecordBatch> {
-        let rows = self.rows_left.min(BATCH_ROWS) as usize;
+        let rows = self.times.rows_left().min(BATCH_ROWS) as usize;
         if rows == 0 {
             return None;
         }
@@ -110,7 +102,7 @@ impl Iterator for Events {
         let mut latitudes = Vec::with_capacity(rows);
         let mut longitudes = Vec::with_capacity(rows);
         for _ in 0..rows {
-            times.push(self.next_time());
+            times.push(self.times.draw(&mut self.rng));
             let user = self.users.draw(&mut self.rng);
             let product = self.products.draw(&mut self.rng);
             append_id(&mut user_ids, 'u', user);
@@ -124,8 +116,7 @@ impl Iterator for Events {
             };
             event_types.append_value(EVENT_TYPES[kind]);
             if kind == 2 {
-                let amount = libm::exp(LOG_MEAN + LOG_DEVIATION * normal(&mut self.rng));
-                amounts.append_value(amount);
+                amounts.append_value(draw_amount(&mut self.rng));
                 // One item; of those who take n, every fourth takes one more.
                 let more = (bits >> 32 | 1 << 30).trailing_zeros() / 2;
                 quantities.append_value(1 + more as i32);
@@ -138,7 +129,6 @@ impl Iterator for Events {
             let roaming = |rng: &mut ChaCha8Rng| ROAMING_DEGREES * (2.0 * unit(rng) - 1.0);
             latitudes.push(latitude + roaming(&mut self.rng));
             longitudes.push(longitude + roaming(&mut self.rng));
-            self.rows_left -= 1;
         }
         let columns: Vec<arrow::array::ArrayRef> = vec![
             Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),

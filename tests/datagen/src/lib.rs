@@ -9,14 +9,17 @@
 mod digest;
 mod error;
 mod events;
+mod numbers;
 mod random;
 mod spec;
 mod text;
+mod times;
 mod write;
 
 pub use digest::DataDigest;
 pub use error::DatagenError;
 pub use events::{Events, schema};
+pub use numbers::EventNumbers;
 pub use random::Zipf;
 pub use spec::{EVENT_TYPES, START_MICROS, Spec};
 pub use write::{Compression, Format, write};

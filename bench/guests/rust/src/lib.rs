@@ -39,7 +39,38 @@ fn tidy(text: &str) -> (String, i64) {
     kernels::tidy(text)
 }
 
+/// The mean of `x`, weighted.
+#[derive(Default, unskew::State)]
+struct WeightedMean {
+    total: unskew::ExactSum,
+    weights: unskew::ExactSum,
+}
+
+#[unskew::aggregate]
+impl WeightedMean {
+    fn update(&mut self, x: f64, weight: f64) {
+        self.total.add(x * weight);
+        self.weights.add(weight);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.total.merge(&other.total);
+        self.weights.merge(&other.weights);
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.total.subtract(&other.total);
+        self.weights.subtract(&other.weights);
+    }
+
+    fn finish(&self) -> Option<f64> {
+        let weights = self.weights.value();
+        (weights != 0.0).then(|| self.total.value() / weights)
+    }
+}
+
 unskew::module!(
     name = "bench",
-    transforms = [haversine, haversine_or_panic, logistic, mix, light, tidy]
+    transforms = [haversine, haversine_or_panic, logistic, mix, light, tidy],
+    aggregates = [WeightedMean]
 );

@@ -176,6 +176,10 @@ impl GroupStates {
             (Form::Extremes(extremes), C::Float64(values)) => {
                 over!(values, column, groups, float_key, |rows| extremes.update(rows));
             }
+            (Form::Extremes(extremes), C::Float32(values)) => {
+                let key = |x: f32| float_key(x.into());
+                over!(values, column, groups, key, |rows| extremes.update(rows));
+            }
             (Form::Extremes(extremes), C::Int64(values) | C::Timestamp(values)) => {
                 over!(values, column, groups, |x: i64| x, |rows| extremes.update(rows));
             }
@@ -189,6 +193,9 @@ impl GroupStates {
                 over!(values, column, groups, i128::from, |rows| sums.update(rows));
             }
             (Form::IntegerSums(sums), C::Int32(values)) => {
+                over!(values, column, groups, i128::from, |rows| sums.update(rows));
+            }
+            (Form::IntegerSums(sums), C::UInt32(values)) => {
                 over!(values, column, groups, i128::from, |rows| sums.update(rows));
             }
             (Form::IntegerSums(sums), C::UInt64(values)) => {
@@ -277,8 +284,24 @@ impl GroupStates {
     }
 
     fn combine_all(&mut self, other: &Self, groups: &[u32], is_out: bool) {
+        let function = self.aggregate.function();
+        assert!(!is_out || function.subtracts(), "{function} does not subtract");
+        let aggregate = self.aggregate;
         for (from, group) in groups.iter().take(other.len()).enumerate() {
-            self.combine(*group, &State(other.form.lanes().body(from)), is_out);
+            let to = *group as usize;
+            // What may be large is not copied.
+            match (&mut self.form, &other.form) {
+                (Form::Plain(states), Form::Plain(others)) => {
+                    aggregate.combine(&mut states.states[to].0, &others.states[from].0, is_out);
+                }
+                (Form::Histograms(states), Form::Histograms(others)) if is_out => {
+                    states.0[to].subtract(&others.0[from]);
+                }
+                (Form::Histograms(states), Form::Histograms(others)) => {
+                    states.0[to].merge(&others.0[from]);
+                }
+                (_, form) => self.combine(*group, &State(form.lanes().body(from)), is_out),
+            }
         }
     }
 

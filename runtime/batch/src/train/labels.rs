@@ -49,7 +49,12 @@ impl LabelFile {
             let given = job.columns.iter().find(|(wanted, _)| wanted == name);
             given.map_or(name, |(_, column)| column.as_str()).to_owned()
         };
-        let times = self.column(&job.label_time, &DataType::Timestamp, "the time of each label", "--label-time")?;
+        let times = self.column(
+            &job.label_time,
+            &DataType::Timestamp,
+            "the time of each label",
+            "--label-time",
+        )?;
         if let Some(row) = (0..times.len()).find(|row| times.is_null(*row)) {
             return Err(self.wrong(format!(
                 "row {row}: {:?} is null; a label without a time asks nothing: leave it out",
@@ -125,9 +130,9 @@ impl LabelFile {
         let (values, faults) = reader.read(self.batch.column(at)).map_err(failed)?;
         match faults.first() {
             None => Ok(values),
-            Some((row, reason)) => Err(self.wrong(format!(
-                "row {row}, column {name:?}, which holds {what}: {reason}"
-            ))),
+            Some((row, reason)) => {
+                Err(self.wrong(format!("row {row}, column {name:?}, which holds {what}: {reason}")))
+            }
         }
     }
 

@@ -41,12 +41,15 @@ impl Failure {
     }
 }
 
-/// A call without an answer in time is a failure of all its rows; any other
-/// trouble is the host's own.
+/// A call without an answer in time, or with one that is too large, is a
+/// failure of all its rows; any other trouble is the host's own.
 pub(super) fn deadline_failure(error: CallError) -> anyhow::Result<Failure> {
     match error {
         CallError::DeadlineExceeded { .. } => {
             Ok(Failure { status: "deadline_exceeded".to_owned(), message: error.to_string() })
+        }
+        CallError::OutcomeTooLarge { .. } => {
+            Ok(Failure { status: "outcome_too_large".to_owned(), message: error.to_string() })
         }
         _ => Err(error.into()),
     }

@@ -2,10 +2,10 @@ use serde::Serialize;
 
 use super::step::{SqlText, as_map};
 use super::window::{above_zero, hop_within, positive};
+use crate::definition::Section;
 use crate::duration;
 use crate::name::Name;
 use crate::place::{Place, Placed};
-use crate::definition::Section;
 use crate::read::{Node, NodeValue, Object, peek_name};
 
 /// One aggregate of a view.
@@ -98,11 +98,14 @@ impl Aggregate {
             let object = view.child(node, &subject, keys)?;
             let name = object.required_name("name", "the column that it becomes");
             let function = AggregateFunctionName::read(&object, of_module);
-            let filter = object.text("where").map(|sql| Placed::new(sql.value.to_owned(), sql.place));
+            let filter =
+                object.text("where").map(|sql| Placed::new(sql.value.to_owned(), sql.place));
             // For the placeholder see `FeatureView::read`.
             let over = object.get("over").map(|node| {
-                TrailingOver::read(&object, node).unwrap_or_else(|| {
-                    TrailingOver { size_us: 1, hop_us: None, place: object.place_of(node) }
+                TrailingOver::read(&object, node).unwrap_or_else(|| TrailingOver {
+                    size_us: 1,
+                    hop_us: None,
+                    place: object.place_of(node),
                 })
             });
             let (description, place) = (object.prose("description"), object.place());

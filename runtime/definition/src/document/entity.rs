@@ -2,9 +2,9 @@ use serde::Serialize;
 
 use super::About;
 use crate::data_type::DataType;
+use crate::definition::Section;
 use crate::name::Name;
 use crate::place::Place;
-use crate::definition::Section;
 use crate::read::{Node, Object, peek_name};
 
 /// What features describe: a user, a product.
@@ -73,7 +73,12 @@ impl JoinKey {
             let name = object.required_name("name", "the join key's name");
             let data_type = object.required_type("type");
             let description = object.prose("description");
-            Some(Self { name: name?.value, data_type: data_type?, description, place: object.place() })
+            Some(Self {
+                name: name?.value,
+                data_type: data_type?,
+                description,
+                place: object.place(),
+            })
         };
         let read = read();
         if read.is_none() {

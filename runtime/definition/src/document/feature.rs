@@ -2,9 +2,9 @@ use serde::Serialize;
 
 use super::About;
 use crate::data_type::DataType;
+use crate::definition::Section;
 use crate::name::Name;
 use crate::place::{Place, Placed};
-use crate::definition::Section;
 use crate::read::{Node, Object, peek_name};
 
 /// What a feature is where it has no value: JSON in the text form of values
@@ -67,9 +67,9 @@ impl Feature {
             let object = view.child(node, &subject, &Self::KEYS)?;
             let name = object.required_name("name", "the feature's name");
             let (column, data_type) = (object.name("column"), object.data_type("type"));
-            let default = object.get("default").map(|node| {
-                Placed::new(DefaultValue(node.to_json()), object.place_of(node))
-            });
+            let default = object
+                .get("default")
+                .map(|node| Placed::new(DefaultValue(node.to_json()), object.place_of(node)));
             let (about, place) = (object.about(), object.place());
             Some(Self { name: name?.value, column, data_type, default, about, place })
         };

@@ -1,14 +1,14 @@
 use serde::Serialize;
 
 use super::step::as_map;
+use super::window::above_zero;
 use super::{About, Aggregate, Feature, SqlText, Step, Window};
+use crate::definition::Section;
 use crate::duration;
 use crate::name::Name;
 use crate::on_error::OnError;
 use crate::place::{Place, Placed};
-use crate::definition::Section;
 use crate::read::{Node, NodeValue, Object, peek_name};
-use super::window::above_zero;
 
 /// Features from the events of one source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,9 +69,23 @@ pub struct FeatureView {
 
 impl FeatureView {
     const KEYS: [&'static str; 17] = [
-        "name", "version", "entities", "join_keys", "source", "filter", "transforms", "window",
-        "aggregates", "post_transforms", "features", "ttl", "on_error", "depends_on", "owner",
-        "tags", "description",
+        "name",
+        "version",
+        "entities",
+        "join_keys",
+        "source",
+        "filter",
+        "transforms",
+        "window",
+        "aggregates",
+        "post_transforms",
+        "features",
+        "ttl",
+        "on_error",
+        "depends_on",
+        "owner",
+        "tags",
+        "description",
     ];
 
     pub(crate) fn read(document: &Object<'_>, node: &Node) -> Option<Self> {
@@ -151,7 +165,8 @@ pub(super) fn read_on_error(view: &Object<'_>) -> OnError {
             let parse = |text: &str| {
                 text.parse::<OnError>().map_err(|error| format!("\"on_error\": {error}"))
             };
-            text.and_then(|text| view.parsed(text, parse)).map_or(OnError::Null, |found| found.value)
+            text.and_then(|text| view.parsed(text, parse))
+                .map_or(OnError::Null, |found| found.value)
         }
     }
 }

@@ -1,14 +1,14 @@
 use serde::Serialize;
 
+use super::feature_view::read_on_error;
 use super::step::as_map;
 use super::{About, Feature, Step};
+use crate::definition::Section;
 use crate::name::Name;
 use crate::on_error::OnError;
 use crate::place::{Place, Placed};
-use crate::reference::FeatureReference;
-use crate::definition::Section;
 use crate::read::{Node, Object, peek_name};
-use super::feature_view::read_on_error;
+use crate::reference::FeatureReference;
 
 /// Features computed when they are asked for, from features of other views
 /// and fields of the request.
@@ -50,8 +50,16 @@ pub type OnDemandInput = (Name, Placed<FeatureReference>);
 
 impl OnDemandFeatureView {
     const KEYS: [&'static str; 10] = [
-        "name", "version", "inputs", "transforms", "features", "on_error", "depends_on", "owner",
-        "tags", "description",
+        "name",
+        "version",
+        "inputs",
+        "transforms",
+        "features",
+        "on_error",
+        "depends_on",
+        "owner",
+        "tags",
+        "description",
     ];
 
     pub(crate) fn read(document: &Object<'_>, node: &Node) -> Option<Self> {

@@ -1,11 +1,11 @@
 use serde::Serialize;
 
 use super::About;
+use crate::definition::Section;
 use crate::name::Name;
 use crate::place::{Place, Placed};
-use crate::reference::ServiceReference;
-use crate::definition::Section;
 use crate::read::{Node, Object, peek_name};
+use crate::reference::ServiceReference;
 
 /// The features that one model reads.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -2,10 +2,10 @@ use serde::Serialize;
 
 use super::{About, is_false};
 use crate::data_type::DataType;
+use crate::definition::Section;
 use crate::duration;
 use crate::name::Name;
 use crate::place::{Place, Placed};
-use crate::definition::Section;
 use crate::read::{Node, NodeValue, Object, peek_name};
 
 /// A named stream of events, or the fields that arrive with a request.
@@ -155,11 +155,28 @@ pub struct KafkaBinding {
 
 impl Source {
     const EVENT_KEYS: [&'static str; 19] = [
-        "name", "kind", "fields", "event_timestamp", "created_timestamp", "broker_timestamp",
-        "partition", "offset", "event_id", "out_of_orderness", "max_future_skew",
-        "allowed_lateness", "bad_rows", "files", "kafka", "push", "owner", "tags", "description",
+        "name",
+        "kind",
+        "fields",
+        "event_timestamp",
+        "created_timestamp",
+        "broker_timestamp",
+        "partition",
+        "offset",
+        "event_id",
+        "out_of_orderness",
+        "max_future_skew",
+        "allowed_lateness",
+        "bad_rows",
+        "files",
+        "kafka",
+        "push",
+        "owner",
+        "tags",
+        "description",
     ];
-    const REQUEST_KEYS: [&'static str; 6] = ["name", "kind", "fields", "owner", "tags", "description"];
+    const REQUEST_KEYS: [&'static str; 6] =
+        ["name", "kind", "fields", "owner", "tags", "description"];
 
     pub(crate) fn read(document: &Object<'_>, node: &Node) -> Option<Self> {
         let known = peek_name(node);
@@ -220,7 +237,11 @@ impl EventSource {
         let mut files = Vec::new();
         for file in object.texts("files") {
             if file.value.is_empty() {
-                object.mistake(file.place, "a path in \"files\" is empty", "name a file, a folder or a pattern");
+                object.mistake(
+                    file.place,
+                    "a path in \"files\" is empty",
+                    "name a file, a folder or a pattern",
+                );
             } else {
                 files.push(Placed::new(file.value.to_owned(), file.place));
             }
@@ -282,7 +303,11 @@ impl SourceField {
             let column = object.text("column").map(|column| column.value.to_owned());
             let (description, place) = (object.prose("description"), object.place());
             if column.as_deref() == Some("") {
-                object.mistake(object.place(), "\"column\" is empty", "write the field's name in files, or leave the key out");
+                object.mistake(
+                    object.place(),
+                    "\"column\" is empty",
+                    "write the field's name in files, or leave the key out",
+                );
             }
             let (name, data_type) = (name?.value, data_type?);
             let column = column.unwrap_or_else(|| name.as_str().to_owned());
@@ -300,14 +325,23 @@ impl KafkaBinding {
     fn read(source: &Object<'_>, node: &Node) -> Option<Self> {
         let object = source.child(node, "kafka", &["topic", "brokers"])?;
         let topic = object.required_text("topic", "the topic's name");
-        let brokers = object.texts("brokers").into_iter().map(|text| text.value.to_owned()).collect();
+        let brokers =
+            object.texts("brokers").into_iter().map(|text| text.value.to_owned()).collect();
         let topic = topic?;
         // Kafka's own rule for topics.
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        let wrong = topic.value.is_empty() || topic.value.len() > 249 || !topic.value.bytes().all(fits);
+        let wrong =
+            topic.value.is_empty() || topic.value.len() > 249 || !topic.value.bytes().all(fits);
         if wrong || matches!(topic.value, "." | "..") {
-            let what = format!("{:?} is no name of a topic", topic.value.chars().take(60).collect::<String>());
-            object.mistake(topic.place, what, "use up to 249 ASCII letters, digits, points, underscores and hyphens");
+            let what = format!(
+                "{:?} is no name of a topic",
+                topic.value.chars().take(60).collect::<String>()
+            );
+            object.mistake(
+                topic.place,
+                what,
+                "use up to 249 ASCII letters, digits, points, underscores and hyphens",
+            );
             return None;
         }
         Some(Self { topic: topic.value.to_owned(), brokers })

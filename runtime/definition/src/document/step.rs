@@ -1,9 +1,9 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use crate::definition::Section;
 use crate::name::Name;
 use crate::place::{Place, Placed};
-use crate::definition::Section;
 use crate::read::{Node, NodeValue, Object};
 
 /// A SQL expression as it was written.
@@ -77,16 +77,15 @@ pub(super) fn as_map<K: Serialize, V: Serialize, S: Serializer>(
 
 impl Step {
     const SQL_KEYS: [&'static str; 2] = ["sql", "description"];
-    const MODULE_KEYS: [&'static str; 5] = ["transform", "module", "inputs", "outputs", "description"];
+    const MODULE_KEYS: [&'static str; 5] =
+        ["transform", "module", "inputs", "outputs", "description"];
 
     /// Reads the steps under `key` of a view. Columns that a step would have
     /// made are noted where it cannot be read.
     pub(crate) fn read_all(view: &Object<'_>, view_name: &Name, key: &str) -> Vec<Self> {
         let mut steps = Vec::new();
         for (i, node) in view.list(key).iter().enumerate() {
-            let has = |key: &str| {
-                matches!(&node.value, NodeValue::Object(members) if members.iter().any(|m| m.key == key))
-            };
+            let has = |key: &str| matches!(&node.value, NodeValue::Object(members) if members.iter().any(|m| m.key == key));
             let number = i + 1;
             let subject = if key == "transforms" {
                 format!("transform {number}")
@@ -105,7 +104,11 @@ impl Step {
                 (both, _) => {
                     let keys = ["sql", "transform", "module", "inputs", "outputs", "description"];
                     if let Some(object) = view.child(node, subject, &keys) {
-                        let what = if both { "it has both \"sql\" and \"transform\"" } else { "it has neither \"sql\" nor \"transform\"" };
+                        let what = if both {
+                            "it has both \"sql\" and \"transform\""
+                        } else {
+                            "it has neither \"sql\" nor \"transform\""
+                        };
                         let fix = "write {sql: {column: \"expression\"}} or {transform: name}, each as a step of its own";
                         object.mistake(object.place(), what, fix);
                     }
@@ -126,11 +129,17 @@ impl SqlStep {
     fn read(object: &Object<'_>, view: &Name) -> Option<Self> {
         let mut outputs = Vec::new();
         let pairs = object.text_pairs("sql");
-        if pairs.is_empty() && matches!(object.get_or_null("sql"), Some(Node { value: NodeValue::Object(members), .. }) if !members.is_empty()) {
+        if pairs.is_empty()
+            && matches!(object.get_or_null("sql"), Some(Node { value: NodeValue::Object(members), .. }) if !members.is_empty())
+        {
             return None;
         }
         if pairs.is_empty() {
-            object.mistake(object.place(), "\"sql\" makes no column", "write {sql: {column: \"expression\"}}");
+            object.mistake(
+                object.place(),
+                "\"sql\" makes no column",
+                "write {sql: {column: \"expression\"}}",
+            );
             return None;
         }
         for (name, text) in pairs {
@@ -150,7 +159,9 @@ impl ModuleStep {
         let outputs = object.name_pairs("outputs");
         let (description, place) = (object.prose("description"), object.place());
         let Some(transform) = transform else {
-            outputs.iter().for_each(|(_, to)| object.unread_part(Section::View, view, Some(to.as_str())));
+            outputs
+                .iter()
+                .for_each(|(_, to)| object.unread_part(Section::View, view, Some(to.as_str())));
             return None;
         };
         Some(Self { transform, module, inputs, outputs, description, place })

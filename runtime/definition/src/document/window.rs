@@ -89,7 +89,11 @@ pub(super) fn positive(object: &Object<'_>, key: &str) -> Option<Placed<i64>> {
 }
 
 /// The length of time if it is above 0.
-pub(super) fn above_zero(object: &Object<'_>, key: &str, found: Placed<i64>) -> Option<Placed<i64>> {
+pub(super) fn above_zero(
+    object: &Object<'_>,
+    key: &str,
+    found: Placed<i64>,
+) -> Option<Placed<i64>> {
     if found.value > 0 {
         return Some(found);
     }

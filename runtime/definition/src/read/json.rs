@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn values_know_their_lines() {
-        let (node, slips) = read("{\n \"a\\u0062\": [1,\n 2.50, \"x\\n\"],\n\n\"c\":\nnull}\n").unwrap();
+        let (node, slips) =
+            read("{\n \"a\\u0062\": [1,\n 2.50, \"x\\n\"],\n\n\"c\":\nnull}\n").unwrap();
         assert!(slips.is_empty());
         let NodeValue::Object(members) = &node.value else { panic!("{node:?}") };
         assert_eq!((members[0].key.as_str(), members[0].line), ("ab", 2));
@@ -142,7 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_no_json_has_a_line() {
-        for (text, line) in [("", 1), ("{\n\"a\": 1,\n}", 3), ("[1,\n\"\\ud800\"]", 2), ("[]\n[]", 2)] {
+        for (text, line) in
+            [("", 1), ("{\n\"a\": 1,\n}", 3), ("[1,\n\"\\ud800\"]", 2), ("[]\n[]", 2)]
+        {
             let error = read(text).unwrap_err();
             assert_eq!(error.line, line, "{text:?}: {error:?}");
             assert!(error.what.contains("not JSON"), "{error:?}");

@@ -104,10 +104,18 @@ impl<'a> Object<'a> {
                     Some(meant) => format!("did you mean {meant:?}?"),
                     None => format!("known are {}", listed(known.iter().copied())),
                 };
-                object.mistake(object.scope.place(member.line), format!("the key {} is not known", shown(key)), fix);
+                object.mistake(
+                    object.scope.place(member.line),
+                    format!("the key {} is not known", shown(key)),
+                    fix,
+                );
             } else if member.value.is_null() && !NULLABLE_KEYS.contains(&key) {
                 let what = format!("{key:?} has no value");
-                object.mistake(object.scope.place(member.line), what, "give it one, or remove the key");
+                object.mistake(
+                    object.scope.place(member.line),
+                    what,
+                    "give it one, or remove the key",
+                );
             }
         }
         Some(object)
@@ -265,7 +273,11 @@ impl<'a> Object<'a> {
                 _ => node.kind().to_owned(),
             };
             let what = format!("{key:?} is {shown}, and should be a whole number from {least} on");
-            self.mistake(self.place_of(node), what, format!("write it as {key}: {least}, without quotes"));
+            self.mistake(
+                self.place_of(node),
+                what,
+                format!("write it as {key}: {least}, without quotes"),
+            );
         }
         number.map(|number| Placed::new(number, self.place_of(node)))
     }
@@ -286,7 +298,15 @@ impl<'a> Object<'a> {
     fn duration_of(&self, key: &str, node: &'a Node) -> Option<Placed<i64>> {
         if let NodeValue::Number(number) = &node.value {
             let what = format!("{key:?} is a number without a unit");
-            self.mistake(self.place_of(node), what, format!("add one, such as {}s or {}m", shown(number).replace('"', ""), shown(number).replace('"', "")));
+            self.mistake(
+                self.place_of(node),
+                what,
+                format!(
+                    "add one, such as {}s or {}m",
+                    shown(number).replace('"', ""),
+                    shown(number).replace('"', "")
+                ),
+            );
             return None;
         }
         let text = self.text_of(key, node)?;
@@ -294,7 +314,11 @@ impl<'a> Object<'a> {
             parse_duration(text).map_err(|error| format!("{key:?}: {error}"))
         })?;
         if duration.value > MAX_DURATION_US {
-            self.mistake(duration.place, format!("{key:?} is longer than a thousand years"), "shorten it");
+            self.mistake(
+                duration.place,
+                format!("{key:?} is longer than a thousand years"),
+                "shorten it",
+            );
             return None;
         }
         Some(duration)
@@ -381,7 +405,9 @@ impl<'a> Object<'a> {
         for member in members.iter().take(limit) {
             match Name::new(member.key.as_str()) {
                 Ok(name) => pairs.push((name, &member.value)),
-                Err(error) => self.mistake(self.scope.place(member.line), format!("{key:?}: {error}"), ""),
+                Err(error) => {
+                    self.mistake(self.scope.place(member.line), format!("{key:?}: {error}"), "")
+                }
             }
         }
         pairs
@@ -412,7 +438,10 @@ impl<'a> Object<'a> {
                         }
                     }
                     if members.len() > limit {
-                        let what = format!("\"tags\" has {} keys; at most {limit} are allowed", members.len());
+                        let what = format!(
+                            "\"tags\" has {} keys; at most {limit} are allowed",
+                            members.len()
+                        );
                         self.mistake(self.place_of(node), what, "remove some");
                     }
                 }

@@ -1,5 +1,7 @@
 //! Arrow columns as the aggregates read them.
 
+use std::ops::Range;
+
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{
@@ -47,4 +49,28 @@ pub(crate) fn column_of(array: &ArrayRef, kind: ValueKind) -> Column<'_> {
         .filter(|nulls| nulls.null_count() > 0)
         .map(|nulls| Bitmap { bytes: nulls.validity(), offset: nulls.offset() });
     Column { values, validity }
+}
+
+/// Some of a column's rows, without a copy.
+pub(crate) fn slice_of<'a>(column: &Column<'a>, rows: Range<usize>) -> Column<'a> {
+    let moved = |bits: Bitmap<'a>, by: usize| Bitmap { offset: bits.offset + by, ..bits };
+    let within = |spans: Spans<'a>, rows: &Range<usize>| Spans {
+        offsets: &spans.offsets[rows.start..=rows.end],
+        ..spans
+    };
+    macro_rules! sliced {
+        ($($variant:ident),*) => {
+            match column.values {
+                ColumnValues::Bool(bits) => ColumnValues::Bool(moved(bits, rows.start)),
+                ColumnValues::Utf8(spans) => ColumnValues::Utf8(within(spans, &rows)),
+                ColumnValues::Binary(spans) => ColumnValues::Binary(within(spans, &rows)),
+                $(ColumnValues::$variant(values) => ColumnValues::$variant(&values[rows.clone()]),)*
+            }
+        };
+    }
+    let values = sliced!(
+        Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64, Float32, Float64, Date32,
+        Timestamp, Decimal128
+    );
+    Column { values, validity: column.validity.map(|bits| moved(bits, rows.start)) }
 }

@@ -2,11 +2,10 @@ use std::any::Any;
 
 use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder};
 use unskew_aggregate::{Aggregate, GroupStates as AggregateStates, RowKeys, Spans};
-use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
+use unskew_host::Outcome;
 
 use crate::aggregate_kernel::{GroupStates, KernelError};
-use crate::built_in::values::ValueBuilder;
-use crate::built_in::{BuiltInAggregate, column_of};
+use crate::built_in::{BuiltInAggregate, OutcomeBuilder, column_of};
 use crate::row_order::RowOrder;
 
 /// States of a built-in aggregate, none of which ever fails: only their value
@@ -65,6 +64,12 @@ impl BuiltInStates {
 
     fn aggregate(&self) -> &Aggregate {
         self.states.aggregate()
+    }
+
+    fn finished(&self, groups: impl ExactSizeIterator<Item = u32>) -> Outcome {
+        let mut values = OutcomeBuilder::new(self.aggregate().output(), groups.len());
+        groups.for_each(|group| values.append(self.states.finish(group)));
+        values.finish()
     }
 }
 
@@ -127,22 +132,11 @@ impl GroupStates for BuiltInStates {
     }
 
     fn finish(&self) -> Result<Outcome, KernelError> {
-        let rows = self.states.len();
-        let mut values = ValueBuilder::new(self.aggregate().output(), rows);
-        let mut errors = Vec::new();
-        for row in 0..rows {
-            match self.states.finish(row as u32) {
-                Ok(value) => values.append(value.as_ref()),
-                Err(overflow) => {
-                    values.append(None);
-                    let message = overflow.to_string();
-                    errors.push(RowError { row, status: RowStatus::Failed, message });
-                }
-            }
-        }
-        let failed: Vec<usize> = errors.iter().map(|error| error.row).collect();
-        let columns = vec![values.finish(&failed)];
-        Ok(Outcome { columns, errors, metrics: CallMetrics::default() })
+        Ok(self.finished(0..self.states.len() as u32))
+    }
+
+    fn finish_of(&self, groups: &[u32]) -> Result<Outcome, KernelError> {
+        Ok(self.finished(groups.iter().copied()))
     }
 
     fn encode(&self) -> BinaryArray {
@@ -157,8 +151,7 @@ impl GroupStates for BuiltInStates {
     }
 
     fn memory_bytes(&self) -> usize {
-        // What states hold beyond themselves is not known here.
-        self.states.len() * size_of::<unskew_aggregate::State>()
+        self.states.allocated_bytes()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -11,12 +11,46 @@ use arrow::datatypes::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use unskew_aggregate::{OutputKind, Value, ValueKind};
+use unskew_aggregate::{OutputKind, Overflow, Value, ValueKind};
+use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
 
 use crate::built_in::data_type;
 
+/// The values of an aggregate in the making, of which some may be errors.
+pub(crate) struct OutcomeBuilder {
+    values: ValueBuilder,
+    rows: usize,
+    errors: Vec<RowError>,
+}
+
+impl OutcomeBuilder {
+    /// For about so many rows.
+    pub(crate) fn new(output: OutputKind, rows: usize) -> Self {
+        Self { values: ValueBuilder::new(output, rows), rows: 0, errors: Vec::new() }
+    }
+
+    pub(crate) fn append(&mut self, value: Result<Option<Value>, Overflow>) {
+        match value {
+            Ok(value) => self.values.append(value.as_ref()),
+            Err(overflow) => {
+                self.values.append(None);
+                let (row, message) = (self.rows, overflow.to_string());
+                self.errors.push(RowError { row, status: RowStatus::Failed, message });
+            }
+        }
+        self.rows += 1;
+    }
+
+    pub(crate) fn finish(self) -> Outcome {
+        let Self { values, rows: _, errors } = self;
+        let failed: Vec<usize> = errors.iter().map(|error| error.row).collect();
+        let columns = vec![values.finish(&failed)];
+        Outcome { columns, errors, metrics: CallMetrics::default() }
+    }
+}
+
 /// A column of an aggregate's output in the making.
-pub(crate) enum ValueBuilder {
+enum ValueBuilder {
     Scalar(ScalarBuilder),
     List {
         items: ScalarBuilder,
@@ -27,7 +61,7 @@ pub(crate) enum ValueBuilder {
 
 macro_rules! scalar_builder {
     ($($variant:ident($arrow:ty) = $value:ident $(as $native:ty)?),* $(,)?) => {
-        pub(crate) enum ScalarBuilder {
+        enum ScalarBuilder {
             Bool(BooleanBuilder),
             Utf8(StringBuilder),
             Binary(BinaryBuilder),
@@ -111,7 +145,7 @@ impl ScalarBuilder {
 
 impl ValueBuilder {
     /// A column for about so many rows.
-    pub(crate) fn new(output: OutputKind, rows: usize) -> Self {
+    fn new(output: OutputKind, rows: usize) -> Self {
         match output {
             OutputKind::Scalar(kind) => Self::Scalar(ScalarBuilder::new(kind, rows)),
             OutputKind::List(kind) => {
@@ -122,7 +156,7 @@ impl ValueBuilder {
 
     /// Appends a value, or null. Only a failed row has a null list: as a list
     /// column has no nulls of its own here, `finish` is told of those.
-    pub(crate) fn append(&mut self, value: Option<&Value>) {
+    fn append(&mut self, value: Option<&Value>) {
         match self {
             Self::Scalar(to) => to.append(value),
             Self::List { items, offsets } => {
@@ -137,7 +171,7 @@ impl ValueBuilder {
     }
 
     /// The column; `failed` rows, ascending, are null in it.
-    pub(crate) fn finish(self, failed: &[usize]) -> ArrayRef {
+    fn finish(self, failed: &[usize]) -> ArrayRef {
         match self {
             Self::Scalar(mut to) => to.finish(),
             Self::List { mut items, offsets } => {

@@ -119,11 +119,6 @@ impl EventIndex {
         self.rows.as_ref().map_or(place as u32, |rows| rows[place])
     }
 
-    /// The rows at all places; none where each is at its own.
-    pub(crate) fn rows(&self) -> Option<&[u32]> {
-        self.rows.as_deref()
-    }
-
     /// A column of the rows, by place.
     pub(crate) fn sorted(&self, column: &ArrayRef) -> Result<ArrayRef, KernelError> {
         let Some(rows) = &self.rows else { return Ok(column.clone()) };
@@ -137,8 +132,10 @@ impl EventIndex {
     /// Only the rows for which `filter`, by row, is true.
     pub(crate) fn filtered(&self, filter: &BooleanArray) -> Self {
         let is_kept = |row: u32| filter.is_valid(row as usize) && filter.value(row as usize);
-        let places: Vec<u32> =
-            (0..self.events.len()).filter(|at| is_kept(self.row(*at))).map(|at| at as u32).collect();
+        let places: Vec<u32> = (0..self.events.len())
+            .filter(|at| is_kept(self.row(*at)))
+            .map(|at| at as u32)
+            .collect();
         let offsets = self
             .offsets
             .iter()
@@ -147,8 +144,7 @@ impl EventIndex {
         let rows = places.iter().map(|place| self.row(*place as usize)).collect();
         let events = places.iter().map(|place| self.events[*place as usize]).collect();
         let visible = self.visible.as_ref();
-        let visible =
-            visible.map(|at| places.iter().map(|place| at[*place as usize]).collect());
+        let visible = visible.map(|at| places.iter().map(|place| at[*place as usize]).collect());
         Self::with_times(offsets, Some(rows), events, visible)
     }
 }

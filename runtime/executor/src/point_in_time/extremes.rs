@@ -17,22 +17,14 @@ use unskew_aggregate::{Aggregate, AggregateFunction};
 use unskew_host::{CallMetrics, Outcome};
 
 use crate::aggregate_kernel::KernelError;
-use crate::point_in_time::trailing::Context;
-
-/// The answers to the questions at `places`, for each window, and the entities
-/// of which they are.
-pub(crate) struct ExtremeAnswers {
-    pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) places: Vec<u32>,
-    pub(crate) is_done: Vec<bool>,
-}
+use crate::point_in_time::trailing::{Context, QuickAnswers};
 
 /// None where the aggregate is not of this kind.
 pub(crate) fn evaluate_extremes(
     context: &Context<'_>,
     aggregate: &Aggregate,
     windows: &[usize],
-) -> Result<Option<ExtremeAnswers>, KernelError> {
+) -> Result<Option<QuickAnswers>, KernelError> {
     let Some(column) = context.inputs.first() else { return Ok(None) };
     use AggregateFunction::{First, Last, Max, Min};
     macro_rules! by_value {
@@ -80,7 +72,7 @@ fn evaluate(
     column: &ArrayRef,
     windows: &[usize],
     key: impl Fn(usize) -> i64,
-) -> Result<ExtremeAnswers, KernelError> {
+) -> Result<QuickAnswers, KernelError> {
     let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0);
     let asked = context.questions.len();
     let mut found: Vec<Vec<u32>> = windows.iter().map(|_| Vec::with_capacity(asked)).collect();
@@ -116,7 +108,7 @@ fn evaluate(
         }
     }
     let outcomes = found.into_iter().map(|found| picked(column, found));
-    Ok(ExtremeAnswers { outcomes: outcomes.collect::<Result<_, _>>()?, places, is_done })
+    Ok(QuickAnswers { outcomes: outcomes.collect::<Result<_, _>>()?, places, is_done })
 }
 
 const NOTHING: u32 = u32::MAX;

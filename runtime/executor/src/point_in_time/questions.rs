@@ -68,9 +68,7 @@ impl Questions {
             start += run.len();
             (run[0], start - run.len()..start)
         });
-        runs.filter(move |(entity, _)| {
-            *entity != NO_ENTITY && (*entity as usize) < entity_count
-        })
+        runs.filter(move |(entity, _)| *entity != NO_ENTITY && (*entity as usize) < entity_count)
     }
 
     /// Answers in the sorted order, put into that of the questions.

@@ -13,7 +13,7 @@ use arrow::datatypes::{
 use unskew_aggregate::{Aggregate, AggregateFunction, Overflow, ValueKind};
 use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
 
-use crate::point_in_time::trailing::Context;
+use crate::point_in_time::trailing::{Context, QuickAnswers};
 
 /// Whether an aggregate is evaluated here.
 pub(crate) fn is_sum(aggregate: &Aggregate) -> bool {
@@ -32,14 +32,6 @@ pub(crate) struct SumRequest {
     pub(crate) window: usize,
 }
 
-/// The answers to the questions at `places`, for each request, and the entities
-/// of which they are.
-pub(crate) struct SumAnswers {
-    pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) places: Vec<u32>,
-    pub(crate) is_done: Vec<bool>,
-}
-
 /// Running sums of one entity's rows: item k is that of the first k. A total t
 /// stands for `t * 2^exponent`.
 #[derive(Default)]
@@ -50,8 +42,8 @@ struct RunningSums {
     scale: f64,
 }
 
-/// All requests are of the same column.
-pub(crate) fn evaluate_sums(context: &Context<'_>, requests: &[SumRequest]) -> SumAnswers {
+/// Outcomes are those of the requests, all of which are of the same column.
+pub(crate) fn evaluate_sums(context: &Context<'_>, requests: &[SumRequest]) -> QuickAnswers {
     let column = context.inputs.first();
     let needs_totals = requests.iter().any(|r| r.aggregate.function() != AggregateFunction::Count);
     let asked = context.questions.len();
@@ -102,7 +94,7 @@ pub(crate) fn evaluate_sums(context: &Context<'_>, requests: &[SumRequest]) -> S
         }
     }
     let outcomes = outputs.into_iter().map(Output::finish).collect();
-    SumAnswers { outcomes, places, is_done }
+    QuickAnswers { outcomes, places, is_done }
 }
 
 impl RunningSums {

@@ -8,6 +8,7 @@ use crate::point_in_time::event_index::EventIndex;
 use crate::point_in_time::extremes::evaluate_extremes;
 use crate::point_in_time::latest::latest_places;
 use crate::point_in_time::questions::Questions;
+use crate::point_in_time::running::evaluate_running;
 use crate::point_in_time::sums::{SumRequest, evaluate_sums, is_sum};
 use crate::point_in_time::trees::Trees;
 use crate::trailing_window::TrailingWindow;
@@ -47,7 +48,8 @@ pub fn evaluate_trailing(
     let windows: Vec<TrailingWindow> = aggregates.iter().map(|a| a.window).collect();
     let newest = newest_in_longest(index, questions, &windows);
     let mut values: Vec<Option<Outcome>> = vec![None; aggregates.len()];
-    for same_rows in grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
+    for same_rows in
+        grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
     {
         let filtered = aggregates[same_rows[0]].filter.as_ref().map(|f| index.filtered(f));
         let index = filtered.as_ref().unwrap_or(index);
@@ -112,6 +114,14 @@ fn is_same_kernel(a: &dyn AggregateKernel, b: &dyn AggregateKernel) -> bool {
     }
 }
 
+/// The answers to the questions at `places`, for each window, and the entities
+/// of which they are.
+pub(crate) struct QuickAnswers {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) places: Vec<u32>,
+    pub(crate) is_done: Vec<bool>,
+}
+
 /// Aggregates of the same columns and rows.
 pub(crate) struct Context<'a> {
     pub(crate) index: &'a EventIndex,
@@ -152,11 +162,14 @@ impl Context<'_> {
             let first = kernel(cluster[same[0]].0);
             let windows: Vec<usize> = same.iter().map(|at| cluster[*at].1).collect();
             let built_in = first.as_built_in().filter(|_| !sums.contains(&same[0]));
-            let extremes = match built_in {
+            let quick = match built_in {
+                Some(built_in) if built_in.subtracts() => {
+                    Some(evaluate_running(self, built_in.aggregate(), &windows))
+                }
                 Some(built_in) => evaluate_extremes(self, built_in.aggregate(), &windows)?,
                 None => None,
             };
-            let is_done = match extremes {
+            let is_done = match quick {
                 Some(answers) => {
                     for (at, outcome) in same.iter().zip(answers.outcomes) {
                         parts[*at].push((outcome, answers.places.clone()));
@@ -176,7 +189,8 @@ impl Context<'_> {
                 windows: &windows,
             };
             let count = self.index.entity_count();
-            let left = self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
+            let left =
+                self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
             trees.evaluate(left, &mut more)?;
             self.answer_strangers(first, &mut more)?;
             let data_type = first.output().data_type.to_arrow();
@@ -241,16 +255,26 @@ impl Ranges {
                 true => index.visible(),
                 false => index.events(),
             };
-            walk(&seen[places.clone()], times, |seen, time| *seen <= *time, |at, place| {
-                highs[asked.start + at] = (places.start + place) as u32;
-            });
+            walk(
+                &seen[places.clone()],
+                times,
+                |seen, time| *seen <= *time,
+                |at, place| {
+                    highs[asked.start + at] = (places.start + place) as u32;
+                },
+            );
             let events = &index.events()[places.clone()];
             for (window, lows) in windows.iter().zip(&mut lows) {
                 let tails = times.iter().map(|time| window.tail(*time));
                 let tails: Vec<i64> = tails.collect();
-                walk(events, &tails, |event, tail| *event < *tail, |at, place| {
-                    lows[asked.start + at] = (places.start + place) as u32;
-                });
+                walk(
+                    events,
+                    &tails,
+                    |event, tail| *event < *tail,
+                    |at, place| {
+                        lows[asked.start + at] = (places.start + place) as u32;
+                    },
+                );
             }
             // A row may be seen only when its window has gone by.
             for question in asked {

@@ -122,7 +122,7 @@ impl Trees<'_> {
         let schedule = graph.scheduled([leaves, 1, 0]);
         let states = schedule.run(states)?;
         let rows: Vec<u32> = nodes.iter().flatten().map(|node| schedule.row(*node)).collect();
-        let Outcome { columns, errors, metrics } = states.take(&rows).finish()?;
+        let Outcome { columns, errors, metrics } = states.finish_of(&rows)?;
         for (window, answers) in answers.iter_mut().enumerate() {
             let start = window * asked.len();
             let columns = columns.iter().map(|column| column.slice(start, asked.len()));
@@ -181,9 +181,10 @@ impl Tree {
         let mut nodes = vec![TreeNode::Stale; rows];
         let mut unseen = Vec::new();
         if task.is_in_order {
-            nodes.extend((first_leaf..first_leaf + rows).map(|leaf| {
-                TreeNode::Known(NodeId::leaf(ROWS, leaf as u32))
-            }));
+            nodes.extend(
+                (first_leaf..first_leaf + rows)
+                    .map(|leaf| TreeNode::Known(NodeId::leaf(ROWS, leaf as u32))),
+            );
         } else {
             nodes = vec![TreeNode::Empty; 2 * rows];
             let visible = index.visible()[task.places.clone()].iter();

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn floats_stand_in_total_order() {
-        let ascending = [f64::NEG_INFINITY, -1.5, -5e-324, -0.0, 0.0, 5e-324, 2.0, f64::INFINITY, f64::NAN];
+        let ascending =
+            [f64::NEG_INFINITY, -1.5, -5e-324, -0.0, 0.0, 5e-324, 2.0, f64::INFINITY, f64::NAN];
         let wide = CanonicalBytes::new(vec![Arc::new(Float64Array::from(ascending.to_vec()))]);
         let narrow = ascending.map(|x| x as f32);
         let narrow = CanonicalBytes::new(vec![Arc::new(Float32Array::from(narrow.to_vec()))]);

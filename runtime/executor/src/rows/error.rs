@@ -71,7 +71,9 @@ pub enum RowsError {
         offset: i64,
     },
     /// More rows than fit one table in memory.
-    #[error("source {source_name}: more than {limit} rows do not fit one table in memory; give fewer files")]
+    #[error(
+        "source {source_name}: more than {limit} rows do not fit one table in memory; give fewer files"
+    )]
     TooManyRows {
         /// the source
         source_name: Name,

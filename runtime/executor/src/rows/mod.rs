@@ -11,7 +11,7 @@ mod entities;
 mod error;
 mod source_reader;
 
-pub use acceptance::{AcceptedRows, Acceptance};
+pub use acceptance::{Acceptance, AcceptedRows};
 pub use all_rows::LogRecord;
 pub use canonical::CanonicalBytes;
 pub use column_reader::ColumnReader;

@@ -68,15 +68,18 @@ impl SourceReader {
         for (field, reader) in self.fields.iter().enumerate() {
             let (column, unread) = reader.values.read(batch.column(reader.column_at))?;
             columns.push(column);
-            faults.extend(unread.into_iter().map(|(row, reason)| FieldFault { row, field, reason }));
+            faults.extend(unread.into_iter().map(|(row, reason)| FieldFault {
+                row,
+                field,
+                reason,
+            }));
         }
         for (field, number) in &self.places {
             columns[*field] = fitting(&columns[*field], number, *field, &mut faults)?;
         }
         faults.sort_by_key(|fault| (fault.row, fault.field));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch =
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         Ok(SourceRows { batch, faults })
     }
 }

@@ -55,17 +55,15 @@ impl OnDemandOperator {
             let column = &stepped.columns[feature.column];
             answers(feature, self.view.on_error, column, failed, &findings)
         };
-        let features = self.view.features.iter().map(of).collect::<Result<Vec<FeatureAnswers>, _>>()?;
+        let features =
+            self.view.features.iter().map(of).collect::<Result<Vec<FeatureAnswers>, _>>()?;
         let event_timestamps = questions.times().iter().copied().map(Some).collect();
         Ok(ViewAnswers { features, event_timestamps })
     }
 }
 
 /// The rows that failed in what makes `column`.
-pub(crate) fn failures_of(
-    failures: &[StepFailures],
-    column: usize,
-) -> &[unskew_host::RowError] {
+pub(crate) fn failures_of(failures: &[StepFailures], column: usize) -> &[unskew_host::RowError] {
     let of = failures.iter().find(|failure| failure.columns.contains(&column));
     of.map_or(&[], |failure| &failure.errors)
 }

@@ -78,7 +78,8 @@ impl Questions {
     pub(crate) fn columns_of(&self, keys: &[&Name]) -> Result<Vec<ArrayRef>, EvaluationError> {
         let of = |name: &&Name| {
             let values = self.keys.get(*name).map(Arc::clone);
-            values.ok_or_else(|| EvaluationError::Labels(format!("no values of the join key {name}")))
+            values
+                .ok_or_else(|| EvaluationError::Labels(format!("no values of the join key {name}")))
         };
         keys.iter().map(of).collect()
     }
@@ -92,7 +93,10 @@ impl Questions {
         let name = &source.fields[field].name;
         let values = self.requests.get(&(source.name.clone(), name.clone()));
         values.map(Arc::clone).ok_or_else(|| {
-            EvaluationError::Labels(format!("no values of the request field {}:{name}", source.name))
+            EvaluationError::Labels(format!(
+                "no values of the request field {}:{name}",
+                source.name
+            ))
         })
     }
 

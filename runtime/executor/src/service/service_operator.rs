@@ -63,7 +63,8 @@ impl ServiceOperator {
         features.iter().for_each(|feature| needed.add(&feature.view));
         let Needed { views, on_demand_views } = needed;
         let views = views.into_values().map(|view| ViewOperator::new(view, modules));
-        let on_demand = on_demand_views.into_iter().map(|view| OnDemandOperator::new(view, modules));
+        let on_demand =
+            on_demand_views.into_iter().map(|view| OnDemandOperator::new(view, modules));
         Ok(Self {
             views: views.collect::<Result<_, _>>()?,
             on_demand_views: on_demand.collect::<Result<_, _>>()?,

@@ -18,12 +18,14 @@ use crate::rows::{
 };
 use crate::service::on_demand::refuse_failures;
 use crate::service::view_rows::{Contents, SeenRows, ViewRows};
-use crate::steps::{Kernels, ModuleCatalog, StepFailures, SteppedRows, StepsOperator, batch_of, schema_of};
+use crate::steps::{
+    Kernels, ModuleCatalog, StepFailures, SteppedRows, StepsOperator, batch_of, schema_of,
+};
 use crate::trailing_window::TrailingWindow;
 use crate::watermark::WatermarkSettings;
 use crate::window::{
-    AggregateRows, EmittedWindows, EmittingWindow, LogOrder, LogRecords, NO_ENTITY,
-    WindowOperator, WindowSettings,
+    AggregateRows, EmittedWindows, EmittingWindow, LogOrder, LogRecords, NO_ENTITY, WindowOperator,
+    WindowSettings,
 };
 
 /// Evaluates one feature view: rows of its source in, answers out.
@@ -112,7 +114,10 @@ impl ViewOperator {
         let contents = match view.window {
             WindowPlan::Latest => Contents::Latest {
                 index: EventIndex::new(&numbers, &order_of(source, &rows), entities.len()),
-                event_timestamps: rows.iter().map(|r| source.event_timestamps[*r as usize]).collect(),
+                event_timestamps: rows
+                    .iter()
+                    .map(|r| source.event_timestamps[*r as usize])
+                    .collect(),
                 columns,
                 failures,
             },
@@ -120,7 +125,9 @@ impl ViewOperator {
                 index: EventIndex::new(&numbers, &order_of(source, &rows), entities.len()),
                 aggregates: self.seen_rows(&columns, rows.len(), &mut warnings, &place)?,
             },
-            WindowPlan::Tumbling { .. } | WindowPlan::Sliding { .. } | WindowPlan::Session { .. } => {
+            WindowPlan::Tumbling { .. }
+            | WindowPlan::Sliding { .. }
+            | WindowPlan::Session { .. } => {
                 let seen = self.seen_rows(&columns, rows.len(), &mut warnings, &place)?;
                 Contents::Emitted(self.emit(source, &rows, &numbers, seen)?)
             }
@@ -136,7 +143,8 @@ impl ViewOperator {
         let view = &self.view;
         let without = numbers.iter().enumerate().filter(|(_, number)| number.is_none());
         let letter = |(row, _): (usize, &Option<u32>)| {
-            let null = view.join_keys.iter().find(|key| source.batch.column(key.field).is_null(row));
+            let null =
+                view.join_keys.iter().find(|key| source.batch.column(key.field).is_null(row));
             let name = null.map_or("a join key", |key| key.name.as_str());
             DeadLetter {
                 place: Arc::clone(&source.origins[row].0),
@@ -159,7 +167,8 @@ impl ViewOperator {
         warnings: &mut Vec<String>,
     ) -> Result<(Vec<u32>, RecordBatch), EvaluationError> {
         let of = |rows: &[u32]| take_record_batch(&source.batch, &UInt32Array::from(rows.to_vec()));
-        let batch = if rows.len() == source.batch.num_rows() { source.batch.clone() } else { of(&rows)? };
+        let batch =
+            if rows.len() == source.batch.num_rows() { source.batch.clone() } else { of(&rows)? };
         let Some(filter) = &self.filter else { return Ok((rows, batch)) };
         let Outcome { columns, errors, .. } = filter.evaluate(&batch, None)?;
         let place = |row: usize| {
@@ -186,7 +195,8 @@ impl ViewOperator {
         warnings: &mut Vec<String>,
     ) -> Result<(), EvaluationError> {
         if self.view.on_error == OnError::Fail {
-            let failures = StepFailures { columns: 0..0, name: name.to_owned(), errors: errors.to_vec() };
+            let failures =
+                StepFailures { columns: 0..0, name: name.to_owned(), errors: errors.to_vec() };
             refuse_failures(&self.view.id, &[failures], place)?;
         }
         warnings.extend(self.failure_warning(name, errors, place));
@@ -261,7 +271,9 @@ impl ViewOperator {
                 (order, partitions, log_records(source, log, rows, entities, seen)?)
             }
             None => {
-                let at = |times: &Vec<i64>| rows.iter().map(|row| times[*row as usize]).collect::<Vec<_>>();
+                let at = |times: &Vec<i64>| {
+                    rows.iter().map(|row| times[*row as usize]).collect::<Vec<_>>()
+                };
                 let records = LogRecords {
                     order: order_of(source, rows),
                     broker_timestamps: source.broker_timestamps.as_ref().map(|b| at(b).into()),
@@ -294,7 +306,9 @@ fn aggregate_rows(seen: SeenRows) -> AggregateRows {
 
 fn emitting(window: WindowPlan) -> EmittingWindow {
     match window {
-        WindowPlan::Tumbling { size_us, offset_us } => EmittingWindow::Tumbling { size_us, offset_us },
+        WindowPlan::Tumbling { size_us, offset_us } => {
+            EmittingWindow::Tumbling { size_us, offset_us }
+        }
         WindowPlan::Sliding { size_us, hop_us, offset_us } => {
             EmittingWindow::Sliding { size_us, hop_us, offset_us }
         }
@@ -330,13 +344,16 @@ fn log_records(
     let places: Vec<Option<u32>> =
         log.iter().map(|record| record.row.and_then(|row| place[row as usize])).collect();
     let created = source.created_timestamps.as_ref().map(|created| {
-        let of = |record: &LogRecord| record.row.map_or(record.event_timestamp, |r| created[r as usize]);
+        let of =
+            |record: &LogRecord| record.row.map_or(record.event_timestamp, |r| created[r as usize]);
         log.iter().map(of).collect::<Vec<_>>().into()
     });
     let order = RowOrder::new(
         log.iter().map(|record| record.event_timestamp).collect::<Vec<_>>().into(),
         created,
-        RowTie::Position { positions: log.iter().map(|r| r.row.unwrap_or(0)).collect::<Vec<_>>().into() },
+        RowTie::Position {
+            positions: log.iter().map(|r| r.row.unwrap_or(0)).collect::<Vec<_>>().into(),
+        },
     );
     let indices = UInt32Array::from(places.clone());
     let aggregate = |SeenRows { inputs, filter }: SeenRows| -> Result<_, EvaluationError> {
@@ -394,7 +411,10 @@ fn inputs_of(
         let reader = ColumnReader::new(&found, &wanted.data_type);
         let reader = reader.ok_or_else(|| KernelError::WrongInput {
             aggregate: aggregate.name.to_string(),
-            reason: format!("{} is {found}, its argument {}", view.columns[*at].name, wanted.data_type),
+            reason: format!(
+                "{} is {found}, its argument {}",
+                view.columns[*at].name, wanted.data_type
+            ),
         })?;
         Ok((*at, reader))
     };

@@ -209,14 +209,15 @@ impl ViewRows<'_> {
     fn judged(&self, questions: &Questions, times: &[Option<i64>]) -> (Vec<Finding>, Vec<usize>) {
         let ttl = self.view().ttl_us;
         let mut places = Vec::new();
-        let found = times.iter().zip(questions.times()).enumerate().map(|(question, (time, now))| {
-            let Some(time) = time else { return Finding::NotFound };
-            if ttl.is_some_and(|ttl| now.saturating_sub(*time) > ttl) {
-                return Finding::OutsideMaxAge;
-            }
-            places.push(question);
-            Finding::Row(places.len() as u32 - 1)
-        });
+        let found =
+            times.iter().zip(questions.times()).enumerate().map(|(question, (time, now))| {
+                let Some(time) = time else { return Finding::NotFound };
+                if ttl.is_some_and(|ttl| now.saturating_sub(*time) > ttl) {
+                    return Finding::OutsideMaxAge;
+                }
+                places.push(question);
+                Finding::Row(places.len() as u32 - 1)
+            });
         (found.collect(), places)
     }
 

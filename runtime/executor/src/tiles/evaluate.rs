@@ -103,7 +103,7 @@ pub fn evaluate_tiles(
         let schedule = graph.scheduled([used.len(), questions.len(), 1]);
         let states = schedule.run(states)?;
         let rows: Vec<u32> = nodes.iter().map(|node| schedule.row(*node)).collect();
-        let outcome: Outcome = states.take(&rows).finish()?;
+        let outcome: Outcome = states.finish_of(&rows)?;
         let places = (0..questions.len() as u32).collect();
         let data_type = kernel.output().data_type.to_arrow();
         values.push(questions.outcome(vec![(outcome, places)], &data_type)?);

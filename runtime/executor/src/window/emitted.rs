@@ -99,10 +99,7 @@ fn internal(error: arrow::error::ArrowError) -> KernelError {
 
 /// The outcome of rows that may have none: row i is that of `outcome` at
 /// `rows[i]`.
-pub(crate) fn scattered(
-    outcome: Outcome,
-    rows: &[Option<u32>],
-) -> Result<Outcome, KernelError> {
+pub(crate) fn scattered(outcome: Outcome, rows: &[Option<u32>]) -> Result<Outcome, KernelError> {
     let indices = UInt32Array::from(rows.to_vec());
     let columns = outcome.columns.iter().map(|column| take(column, &indices, None));
     let columns = columns.collect::<Result<_, _>>().map_err(internal)?;

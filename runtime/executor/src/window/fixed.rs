@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::window::floor_to;
 use crate::window::log_order::WindowRow;
 use crate::window::records::Chunks;
 use crate::window::slots::Slots;
-use crate::window::floor_to;
 
 /// Hashes dense ids, which nobody outside chooses, by one multiplication.
 #[derive(Default)]
@@ -68,10 +68,8 @@ impl FixedWindows {
         while i128::from(row.event) - i128::from(start) < self.size.into() {
             let end = start.saturating_add(self.size);
             let pane = self.panes.entry(end).or_insert_with(|| Pane { start, ..Pane::default() });
-            let slot = *pane
-                .slots
-                .entry(row.entity)
-                .or_insert_with(|| slots.open(row.entity, start, end));
+            let slot =
+                *pane.slots.entry(row.entity).or_insert_with(|| slots.open(row.entity, start, end));
             if self.is_closed(end) {
                 if let Some(revision) = &mut slots.get_mut(slot).revision {
                     *revision += 1;

@@ -33,7 +33,10 @@ pub(crate) enum Step {
     Arrive(WindowRow),
     /// Windows with an end up to `to` close; what they emit is visible from
     /// `visible` on, or if that is none from their end plus out_of_orderness.
-    Close { to: i64, visible: Option<i64> },
+    Close {
+        to: i64,
+        visible: Option<i64>,
+    },
 }
 
 /// A record that waits for its turn among those of other partitions.
@@ -159,7 +162,8 @@ impl LogReader {
             let record = WaitingRecord { clock, event, broker, row };
             log.waiting.push_back(record);
             if self.partitions.len() == 1
-                && let Some(record) = self.partitions.get_mut(&partition).and_then(|log| log.waiting.pop_front())
+                && let Some(record) =
+                    self.partitions.get_mut(&partition).and_then(|log| log.waiting.pop_front())
             {
                 self.pass(partition, record, steps);
             }
@@ -230,8 +234,11 @@ impl LogReader {
         let WaitingRecord { clock, event, broker, row } = record;
         self.show_up_to(clock, steps);
         if let Some(row) = row {
-            if row.visible <= clock {
+            if row.visible <= clock && row.visible <= row.event {
                 steps.push(Step::Arrive(row));
+            } else if row.visible <= clock {
+                // Another partition may hold a window open beyond its time.
+                self.arrive_when_visible(row, steps);
             } else {
                 self.hidden.push(Reverse(HiddenRow { sequence: self.sequence, row }));
                 self.sequence += 1;

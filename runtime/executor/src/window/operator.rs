@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
+use crate::merge_graph::NodeId;
 use crate::watermark::{WatermarkSettings, Watermarks};
 use crate::window::EmittingWindow;
 use crate::window::emitted::{EmittedWindows, scattered};
@@ -8,7 +9,7 @@ use crate::window::fixed::FixedWindows;
 use crate::window::log_order::{LogOrder, LogReader, Step};
 use crate::window::records::{Chunk, Chunks, LogRecords, RowRef};
 use crate::window::session::SessionWindows;
-use crate::window::slots::{BatchNotes, Emission, Slots};
+use crate::window::slots::{BatchNotes, Emission, Slot, Slots};
 
 /// What a view's windows are, and how its source tells the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl WindowOperator {
 
     /// About how many bytes the states take.
     pub fn memory_bytes(&self) -> usize {
-        let slots = self.slots.slots.len() * size_of_val(&self.slots.slots[..1.min(self.slots.slots.len())]);
+        let slots = self.slots.slots.len() * size_of::<Slot>();
         slots + self.states.iter().map(|states| states.memory_bytes()).sum::<usize>()
     }
 
@@ -125,9 +126,8 @@ impl WindowOperator {
         for start in (0..rows).step_by(ROWS_AT_A_TIME) {
             let end = rows.min(start + ROWS_AT_A_TIME as u32);
             self.log.read(chunk, &records, start..end, &mut steps);
-            emitted.push(self.take_steps(&mut steps)?);
             let least = self.log.least_event_to_come();
-            self.evict(least);
+            emitted.push(self.take_steps(&mut steps, least)?);
         }
         let mut held: Vec<u32> = self.log.held_rows().map(|row| row.at.chunk).collect();
         held.sort_unstable();
@@ -145,7 +145,8 @@ impl WindowOperator {
             self.finish_gathered(&mut emitted)?;
         }
         self.log.end(&mut steps);
-        emitted.push(self.take_steps(&mut steps)?);
+        // No row comes any more, so nothing need be kept.
+        emitted.push(self.take_steps(&mut steps, i64::MAX)?);
         self.chunks.retain(|_| false);
         self.joined(emitted)
     }
@@ -200,11 +201,10 @@ impl WindowOperator {
                 let rows = same.iter().map(|(_, _, row)| *row);
                 self.log.read_unordered(*chunk, records, rows, &mut steps);
             }
-            emitted.push(self.take_steps(&mut steps)?);
             let least = least.pop().unwrap_or(i64::MAX);
             let hidden = self.log.held_rows().map(|row| row.event);
             let least = hidden.fold(least, i64::min);
-            self.evict(least);
+            emitted.push(self.take_steps(&mut steps, least)?);
         }
         Ok(())
     }
@@ -214,7 +214,6 @@ impl WindowOperator {
             Windows::Fixed(windows) => windows.evict(least_event_to_come, &mut self.slots),
             Windows::Sessions(windows) => windows.evict(least_event_to_come, &mut self.slots),
         }
-        self.slots.free_those_given_up();
     }
 
     fn nothing(&self) -> EmittedWindows {
@@ -226,8 +225,13 @@ impl WindowOperator {
         Ok(EmittedWindows::concatenated(emitted)?.unwrap_or_else(|| self.nothing()))
     }
 
-    /// Notes what the steps do, then computes it.
-    fn take_steps(&mut self, steps: &mut Vec<Step>) -> Result<EmittedWindows, KernelError> {
+    /// Notes what the steps do, then computes it. No row to come has an event
+    /// time before `least_event_to_come`, so windows before it are forgotten.
+    fn take_steps(
+        &mut self,
+        steps: &mut Vec<Step>,
+        least_event_to_come: i64,
+    ) -> Result<EmittedWindows, KernelError> {
         let out_of_orderness = self.settings.watermark.out_of_orderness_us;
         let is_broker = self.log.order == LogOrder::Broker;
         // When a window is emitted that closed before: not before its end was
@@ -255,6 +259,7 @@ impl WindowOperator {
                 }
             }
         }
+        self.evict(least_event_to_come);
         let (notes, kept) = self.slots.end_batch();
         if notes.emissions.is_empty() && kept.is_empty() {
             return Ok(self.nothing());
@@ -265,7 +270,7 @@ impl WindowOperator {
     fn compute(
         &mut self,
         notes: BatchNotes,
-        kept: &[(u32, crate::merge_graph::NodeId)],
+        kept: &[(u32, NodeId)],
     ) -> Result<EmittedWindows, KernelError> {
         let BatchNotes { graph, rows, groups, group_count, stored, held, emissions } = notes;
         let group_count = group_count as usize;
@@ -286,8 +291,7 @@ impl WindowOperator {
         let slots = self.slots.slots.len();
         let mut emitted = self.nothing();
         for (index, kernel) in self.kernels.iter().enumerate() {
-            let mut states =
-                self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
+            let mut states = self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
             let stored_states = &mut self.states[index];
             if !stored.is_empty() {
                 states.append(stored_states.take(&stored));
@@ -297,7 +301,7 @@ impl WindowOperator {
             }
             let states = schedule.run(states)?;
             if !value_rows.is_empty() {
-                let outcome = states.take(&value_rows).finish()?;
+                let outcome = states.finish_of(&value_rows)?;
                 emitted.values[index] =
                     if has_tombstones { scattered(outcome, &emitted_rows)? } else { outcome };
             } else if has_tombstones {
@@ -330,5 +334,6 @@ pub(crate) fn empty_states(
     chunks: &mut Chunks,
 ) -> Result<Vec<Box<dyn GroupStates>>, KernelError> {
     let each = kernels.iter().enumerate();
-    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count)).collect()
+    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count))
+        .collect()
 }

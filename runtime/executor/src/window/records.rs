@@ -67,7 +67,7 @@ impl LogRecords {
         group_count: usize,
     ) -> Result<Box<dyn GroupStates>, KernelError> {
         let AggregateRows { inputs, filter } = &self.aggregates[aggregate];
-        let (mut counted, mut counted_groups) = (Vec::new(), Vec::new());
+        let (counted, counted_groups): (Vec<u32>, Vec<u32>);
         let (mut rows, mut groups) = (rows, groups);
         if filter.is_some() {
             let all = rows.iter().zip(groups);

@@ -225,13 +225,9 @@ impl Slots {
                 kept.push((index, node));
             }
         }
-        self.free_those_given_up();
-        (std::mem::take(&mut self.batch), kept)
-    }
-
-    /// Between batches nothing refers to them any more.
-    pub(crate) fn free_those_given_up(&mut self) {
+        // Nothing refers to them any more.
         self.free.append(&mut self.given_up);
+        (std::mem::take(&mut self.batch), kept)
     }
 
     /// Slots as they were stored. All that are not used are free.

@@ -54,10 +54,9 @@ impl WindowOperator {
             to.u64(*sequence);
             write_row(row, &mut held, &mut to);
         }
-        let used: Vec<u32> = (0..self.slots.slots.len() as u32)
+        let mut used: Vec<u32> = (0..self.slots.slots.len() as u32)
             .filter(|slot| self.slots.get(*slot).is_used)
             .collect();
-        let mut used = used;
         // Slots are taken as they come free; what is stored does not tell.
         used.sort_unstable_by_key(|slot| {
             let slot = self.slots.get(*slot);
@@ -199,7 +198,7 @@ impl WindowOperator {
             *states = read_states(&**kernel, count, from)?;
             held_states.push(read_states(&**kernel, held as usize, from)?);
         }
-        std::mem::replace(from, Reader::new(&[crate::state_bytes::VERSION])?).finish()?;
+        from.finish()?;
         let chunk = operator.chunks.add(Chunk::States(held_states));
         operator.log.for_each_held_row(|row| row.at.chunk = chunk);
         Ok(operator)

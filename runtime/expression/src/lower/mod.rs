@@ -261,8 +261,10 @@ impl Lowering<'_> {
                 let index = self.expression(index)?;
                 self.apply_named(expr, "array_element", vec![value, index])
             }
-            _ => Err(self
-                .error(expr, "write value.field, value['field'] or list[index]; slices are not taken".to_owned())),
+            _ => Err(self.error(
+                expr,
+                "write value.field, value['field'] or list[index]; slices are not taken".to_owned(),
+            )),
         }
     }
 

@@ -10,8 +10,14 @@ use crate::view_plan::{FeatureField, ViewPlan, WindowPlan};
 
 impl Lineage {
     pub(crate) fn of(plan: &FeaturePlan) -> Self {
-        let FeaturePlan { sources: _, request_sources: _, views, on_demand_views, services, lineage: _ } =
-            plan;
+        let FeaturePlan {
+            sources: _,
+            request_sources: _,
+            views,
+            on_demand_views,
+            services,
+            lineage: _,
+        } = plan;
         let mut edges = Edges::default();
         views.iter().for_each(|view| edges.feature_view(view));
         on_demand_views.iter().for_each(|view| edges.on_demand_view(view));

@@ -64,8 +64,11 @@ impl Resolver<'_> {
                         return None;
                     }
                 };
-                let takes =
-                    Function { what: "aggregate", name: &signature.name, inputs: &signature.inputs };
+                let takes = Function {
+                    what: "aggregate",
+                    name: &signature.name,
+                    inputs: &signature.inputs,
+                };
                 let inputs = self.arguments(&takes, inputs, columns, place, &subject)?;
                 Some(Resolved {
                     function: AggregateFunctionPlan::Module {
@@ -102,7 +105,10 @@ impl Resolver<'_> {
             let shown: String = name.chars().take(60).collect();
             let fix = match usual_name(&shown.to_lowercase()) {
                 Some(usual) => format!("did you mean {usual:?}?"),
-                None => format!("{}; a module's aggregate stands under \"aggregate\"", meant(&shown, names.iter().copied())),
+                None => format!(
+                    "{}; a module's aggregate stands under \"aggregate\"",
+                    meant(&shown, names.iter().copied())
+                ),
             };
             self.mistake(&name.place, subject, format!("there is no aggregate {shown:?}"), fix);
             return None;
@@ -113,14 +119,15 @@ impl Resolver<'_> {
             "top_k" | "most_frequent" => Some("k"),
             _ => None,
         };
-        let given = [("q", q.as_ref().map(|q| &q.place))]
-            .into_iter()
-            .chain(counts.iter().map(|(key, value)| (*key, value.as_ref().map(|value| &value.place))));
+        let given = [("q", q.as_ref().map(|q| &q.place))].into_iter().chain(
+            counts.iter().map(|(key, value)| (*key, value.as_ref().map(|value| &value.place))),
+        );
         for (key, given) in given {
             if let Some(place) = given
                 && needs != Some(key)
             {
-                let fix = needs.map_or("remove it".to_owned(), |needs| format!("write {needs:?} instead"));
+                let fix = needs
+                    .map_or("remove it".to_owned(), |needs| format!("write {needs:?} instead"));
                 self.mistake(place, subject, format!("{} takes no {key:?}", name.value), fix);
             }
         }
@@ -144,13 +151,18 @@ impl Resolver<'_> {
                 }
             }
             Some(key) => {
-                let Some(count) = counts.iter().find(|(of, _)| *of == key).and_then(|(_, c)| c.as_ref())
+                let Some(count) =
+                    counts.iter().find(|(of, _)| *of == key).and_then(|(_, c)| c.as_ref())
                 else {
                     missing(key, "10");
                     return None;
                 };
                 let Some(size) = ListSize::new(count.value.into()) else {
-                    let what = format!("{key:?} is {}, and at most {} are listed", count.value, unskew_aggregate::MAX_LIST_ITEMS);
+                    let what = format!(
+                        "{key:?} is {}, and at most {} are listed",
+                        count.value,
+                        unskew_aggregate::MAX_LIST_ITEMS
+                    );
                     self.mistake(&count.place, subject, what, "write a smaller number");
                     return None;
                 };
@@ -188,7 +200,9 @@ impl Resolver<'_> {
                 None => {
                     let what = format!(
                         "{} takes scalars, and the column {} is {}",
-                        function.name(), column.name, column.data_type
+                        function.name(),
+                        column.name,
+                        column.data_type
                     );
                     self.mistake(place, subject, what, "take a value out of it in a step before");
                     return None;
@@ -297,7 +311,9 @@ pub(crate) fn value_kind(data_type: &DataType) -> Option<ValueKind> {
         DataType::Decimal128 { precision, scale } => {
             ValueKind::Decimal128 { precision: *precision, scale: *scale }
         }
-        DataType::List { .. } | DataType::FixedSizeList { .. } | DataType::Struct(_) => return None,
+        DataType::List { .. } | DataType::FixedSizeList { .. } | DataType::Struct(_) => {
+            return None;
+        }
     })
 }
 

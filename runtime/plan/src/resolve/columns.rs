@@ -40,7 +40,10 @@ impl Columns {
             return Found::Broken;
         }
         let names = self.known.iter().map(|column| column.name.as_str());
-        Found::Missing(format!("there is no column {:?}", name.as_str()), meant(name.as_str(), names))
+        Found::Missing(
+            format!("there is no column {:?}", name.as_str()),
+            meant(name.as_str(), names),
+        )
     }
 
     /// As SQL sees them.
@@ -63,5 +66,10 @@ impl Columns {
 
     pub(super) fn has_any_broken(&self) -> bool {
         self.any_broken
+    }
+
+    /// Whether any column is not known, with a name or without.
+    pub(super) fn has_broken(&self) -> bool {
+        self.any_broken || !self.broken.is_empty()
     }
 }

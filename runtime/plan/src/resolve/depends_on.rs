@@ -13,7 +13,8 @@ pub(super) fn check(definition: &Definition, plan: &FeaturePlan) -> Mistakes {
     let mut mistakes = Mistakes::new();
     for view in &definition.sections.feature_views {
         let Some(said) = &view.depends_on else { continue };
-        let resolved = plan.views.iter().find(|v| v.id.name == view.name && v.id.version == view.version);
+        let resolved =
+            plan.views.iter().find(|v| v.id.name == view.name && v.id.version == view.version);
         let Some(resolved) = resolved else { continue };
         let (all, values) = fields_of(plan, resolved);
         // Both ways to write a field are taken.
@@ -23,8 +24,10 @@ pub(super) fn check(definition: &Definition, plan: &FeaturePlan) -> Mistakes {
     }
     for view in &definition.sections.on_demand_feature_views {
         let Some(said) = &view.depends_on else { continue };
-        let resolved =
-            plan.on_demand_views.iter().find(|v| v.id.name == view.name && v.id.version == view.version);
+        let resolved = plan
+            .on_demand_views
+            .iter()
+            .find(|v| v.id.name == view.name && v.id.version == view.version);
         let Some(resolved) = resolved else { continue };
         let mut derived = BTreeSet::new();
         let mut versioned = BTreeSet::new();
@@ -77,7 +80,11 @@ fn compare(
     for derived in needed {
         if said.iter().all(|(text, _)| text != derived) {
             let what = format!("it depends on {derived}, which \"depends_on\" does not name");
-            mistakes.push(mistake(place, what, "add it, or leave \"depends_on\" out: it is derived"));
+            mistakes.push(mistake(
+                place,
+                what,
+                "add it, or leave \"depends_on\" out: it is derived",
+            ));
         }
     }
 }

@@ -21,7 +21,7 @@ impl Resolver<'_> {
         subject: &str,
     ) -> Vec<FeatureField> {
         let Some(written) = written else {
-            if usual.is_empty() && !columns.has_any_broken() {
+            if usual.is_empty() && !columns.has_broken() {
                 self.mistake(
                     place,
                     subject,
@@ -32,7 +32,12 @@ impl Resolver<'_> {
             return usual.iter().filter_map(|name| self.usual_feature(name, columns)).collect();
         };
         if written.is_empty() && self.count() == 0 {
-            self.mistake(place, subject, "\"features\" is empty", "name a column, or leave the key out to serve all");
+            self.mistake(
+                place,
+                subject,
+                "\"features\" is empty",
+                "name a column, or leave the key out to serve all",
+            );
         }
         let mut seen = BTreeSet::new();
         let mut features = Vec::with_capacity(written.len());
@@ -58,8 +63,12 @@ impl Resolver<'_> {
             if let Some(declared) = &feature.data_type
                 && declared.value != column.data_type
             {
-                let what = format!("it is declared as {}, and its column is {}", declared.value, column.data_type);
-                let fix = format!("declare it as {}, or convert the column in a step", column.data_type);
+                let what = format!(
+                    "it is declared as {}, and its column is {}",
+                    declared.value, column.data_type
+                );
+                let fix =
+                    format!("declare it as {}, or convert the column in a step", column.data_type);
                 self.mistake(&declared.place, &subject, what, fix);
             }
             let default = feature
@@ -107,7 +116,12 @@ impl Resolver<'_> {
             Ok(()) => Some(builder.finish()),
             Err(error) => {
                 let what = format!("its default does not fit: {error}");
-                self.mistake(&default.place, subject, what, format!("write a value of {data_type}"));
+                self.mistake(
+                    &default.place,
+                    subject,
+                    what,
+                    format!("write a value of {data_type}"),
+                );
                 None
             }
         }

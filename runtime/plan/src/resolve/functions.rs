@@ -45,7 +45,14 @@ impl<'a> Resolver<'a> {
         module: Option<&Placed<Name>>,
         home: Option<&Name>,
     ) -> Found<InModule<'a, TransformSignature>> {
-        self.function("transform", name, module, home, |functions| &functions.transforms, |t| &t.name)
+        self.function(
+            "transform",
+            name,
+            module,
+            home,
+            |functions| &functions.transforms,
+            |t| &t.name,
+        )
     }
 
     pub(super) fn module_aggregate(
@@ -54,7 +61,14 @@ impl<'a> Resolver<'a> {
         module: Option<&Placed<Name>>,
         home: Option<&Name>,
     ) -> Found<InModule<'a, AggregateSignature>> {
-        self.function("aggregate", name, module, home, |functions| &functions.aggregates, |a| &a.name)
+        self.function(
+            "aggregate",
+            name,
+            module,
+            home,
+            |functions| &functions.aggregates,
+            |a| &a.name,
+        )
     }
 
     /// Looks in the module that was named; else in the document's own, else in
@@ -81,7 +95,10 @@ impl<'a> Resolver<'a> {
                 let names = modules.keys().map(Name::as_str);
                 return Found::Missing(
                     format!("there is no module {:?}", named.as_str()),
-                    format!("{}; modules are named under [modules] in unskew.toml", meant(named.as_str(), names)),
+                    format!(
+                        "{}; modules are named under [modules] in unskew.toml",
+                        meant(named.as_str(), names)
+                    ),
                 );
             };
             return match in_module(functions) {
@@ -118,15 +135,27 @@ impl<'a> Resolver<'a> {
                 } else {
                     meant(name.as_str(), names)
                 };
-                Found::Missing(format!("no module has a {what} {:?}", name.as_str()), fix)
+                Found::Missing(
+                    format!("no module has {} {what} {:?}", article(what), name.as_str()),
+                    fix,
+                )
             }
             several => {
                 let names: Vec<&str> = several.iter().map(|(module, _)| module.as_str()).collect();
                 Found::Missing(
-                    format!("several modules have a {what} {:?}: {}", name.as_str(), names.join(", ")),
+                    format!(
+                        "several modules have {} {what} {:?}: {}",
+                        article(what),
+                        name.as_str(),
+                        names.join(", ")
+                    ),
                     format!("name one of them: {{{what}: {name}, module: {}}}", names[0]),
                 )
             }
         }
     }
+}
+
+fn article(word: &str) -> &'static str {
+    if word.starts_with('a') { "an" } else { "a" }
 }

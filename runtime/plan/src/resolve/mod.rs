@@ -19,7 +19,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use unskew_definition::{Definition, FeatureReference, Mistake, Mistakes, Place, Section, meant};
+use unskew_definition::{
+    Definition, Feature, FeatureReference, Mistake, Mistakes, Name, Place, Section, Step, meant,
+};
 
 use crate::FeaturePlan;
 use crate::lineage::Lineage;
@@ -84,7 +86,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn mistake(&self, place: &Place, subject: &str, what: impl Into<String>, fix: impl Into<String>) {
+    fn mistake(
+        &self,
+        place: &Place,
+        subject: &str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.mistakes.borrow_mut().push(Mistake {
             place: place.clone(),
             subject: subject.to_owned(),
@@ -138,14 +146,64 @@ impl<'a> Resolver<'a> {
             Found::Broken => return Found::Broken,
             Found::Missing(what, fix) => return Found::Missing(what, fix),
         };
-        let Some(Some(view)) = self.views.get(&id) else { return Found::Broken };
+        let Some(Some(view)) = self.views.get(&id) else {
+            return match self.may_serve(&id, feature) {
+                true => Found::Broken,
+                false => Found::Missing(
+                    format!("the view {id} has no feature {:?}", feature.as_str()),
+                    "name one of its features".to_owned(),
+                ),
+            };
+        };
         match view.features().iter().position(|field| field.name == *feature) {
             Some(at) => Found::Known((view.clone(), at)),
             None => {
                 let names = view.features().iter().map(|field| field.name.as_str());
                 let fix = meant(feature.as_str(), names);
-                Found::Missing(format!("the view {id} has no feature {feature:?}", feature = feature.as_str()), fix)
+                Found::Missing(
+                    format!("the view {id} has no feature {feature:?}", feature = feature.as_str()),
+                    fix,
+                )
             }
         }
+    }
+
+    /// Whether a view with mistakes has a feature of that name, as far as one
+    /// can see.
+    fn may_serve(&self, id: &ViewId, feature: &Name) -> bool {
+        let unread = self.definition.unread();
+        let view = id.name.as_str();
+        if unread.has_any_part(Section::View, view)
+            || unread.has_part(Section::View, view, feature.as_str())
+        {
+            return true;
+        }
+        let made = |steps: &[Step]| {
+            steps.iter().any(|step| match step {
+                Step::Sql(step) => step.outputs.iter().any(|(name, _)| name == feature),
+                // Its outputs may not be known.
+                Step::Module(_) => true,
+            })
+        };
+        let named = |features: &[Feature]| features.iter().any(|f| f.name == *feature);
+        let sections = &self.definition.sections;
+        let views = sections.feature_views.iter();
+        let mut views = views.filter(|v| v.name == id.name && v.version == id.version);
+        if let Some(view) = views.next() {
+            return match &view.features {
+                Some(features) => named(features),
+                None => {
+                    view.aggregates.iter().any(|aggregate| aggregate.name == *feature)
+                        || made(&view.transforms)
+                        || made(&view.post_transforms)
+                }
+            };
+        }
+        let views = sections.on_demand_feature_views.iter();
+        let mut views = views.filter(|v| v.name == id.name && v.version == id.version);
+        views.next().is_none_or(|view| match &view.features {
+            Some(features) => named(features),
+            None => made(&view.transforms),
+        })
     }
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use unskew_definition::{
     DataType, FeatureReference, Name, OnDemandFeatureView, Place, Section, Step, meant,
 };
-use unskew_expression::{
-    FeatureReference as SqlReference, ReferenceResolver, SqlExpression,
-};
+use unskew_expression::{FeatureReference as SqlReference, ReferenceResolver, SqlExpression};
 
 use crate::on_demand_view_plan::{
     OnDemandInputPlan, OnDemandOrigin, OnDemandViewPlan, REQUEST_TIMESTAMP, ViewReference,
@@ -50,7 +48,8 @@ impl Resolver<'_> {
             let mut path: Vec<String> = cycle.iter().map(name).collect();
             path.push(name(&cycle[0]));
             let first = views[cycle[0]];
-            let what = format!("on-demand views read each other in a circle: {}", path.join(" -> "));
+            let what =
+                format!("on-demand views read each other in a circle: {}", path.join(" -> "));
             let subject = format!("on-demand feature view {}", first.name);
             self.mistake(&first.place, &subject, what, "take one of them out of the circle");
         }
@@ -76,7 +75,10 @@ impl Resolver<'_> {
         let subject = format!("on-demand feature view {}", view.name);
         let unread = self.definition.unread();
         if self.request_sources.contains_key(view.name.as_str()) {
-            let what = format!("a request source is named {}, too, so that references do not say which", view.name);
+            let what = format!(
+                "a request source is named {}, too, so that references do not say which",
+                view.name
+            );
             self.mistake(&view.place, &subject, what, "rename one of them");
         }
         let mut columns = Columns::default();
@@ -85,8 +87,15 @@ impl Resolver<'_> {
         let mut failed: BTreeSet<FeatureReference> = BTreeSet::new();
         for (name, reference) in &view.inputs {
             if *name == *REQUEST_TIMESTAMP {
-                let what = format!("an input is named {REQUEST_TIMESTAMP}, as the column that every on-demand view has");
-                self.mistake(&reference.place, &subject, what, "choose another name, or leave it out");
+                let what = format!(
+                    "an input is named {REQUEST_TIMESTAMP}, as the column that every on-demand view has"
+                );
+                self.mistake(
+                    &reference.place,
+                    &subject,
+                    what,
+                    "choose another name, or leave it out",
+                );
                 continue;
             }
             match self.origin(reference, &reference.place, &format!("{subject}, input {name}")) {
@@ -189,7 +198,10 @@ impl Resolver<'_> {
                     && !unread.has_any_part(Section::Source, name)
                 {
                     let names = source.fields.iter().map(|field| field.name.as_str());
-                    let what = format!("the request source {name} has no field {:?}", reference.feature.as_str());
+                    let what = format!(
+                        "the request source {name} has no field {:?}",
+                        reference.feature.as_str()
+                    );
                     self.mistake(place, subject, what, meant(reference.feature.as_str(), names));
                 }
                 return None;
@@ -199,7 +211,9 @@ impl Resolver<'_> {
             return Some((from, found.data_type.clone(), found.nullable));
         }
         if !is_view && self.sources.contains_key(name) {
-            let what = format!("{reference}: {name} is a source of events; an on-demand view reads features of views and fields of request sources");
+            let what = format!(
+                "{reference}: {name} is a source of events; an on-demand view reads features of views and fields of request sources"
+            );
             self.mistake(place, subject, what, "make a feature view of it, and name its feature");
             return None;
         }

@@ -9,7 +9,8 @@ use crate::resolve::{Found, Resolver};
 impl Resolver<'_> {
     pub(super) fn services(&self) -> Vec<Arc<ServicePlan>> {
         let services = self.definition.sections.feature_services.iter();
-        let mut services: Vec<_> = services.map(|service| Arc::new(self.service(service))).collect();
+        let mut services: Vec<_> =
+            services.map(|service| Arc::new(self.service(service))).collect();
         services.sort_by(|a, b| a.name.cmp(&b.name));
         services
     }

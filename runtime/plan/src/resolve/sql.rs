@@ -21,12 +21,8 @@ impl Resolver<'_> {
         }
         let functions = Functions::of(self.definition, home);
         let references = references.unwrap_or(&NoReferences);
-        let analyzed = SqlExpression::analyze_with_references(
-            text,
-            &columns.fields(),
-            &functions,
-            references,
-        );
+        let analyzed =
+            SqlExpression::analyze_with_references(text, &columns.fields(), &functions, references);
         match analyzed {
             Ok(expression) => Some(expression),
             Err(error) => {

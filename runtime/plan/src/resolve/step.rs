@@ -1,7 +1,5 @@
 use unskew_column::converts;
-use unskew_definition::{
-    DataType, Field, ModuleStep, Name, Place, Placed, Step, meant,
-};
+use unskew_definition::{DataType, Field, ModuleStep, Name, Place, Placed, Step, meant};
 use unskew_expression::ReferenceResolver;
 
 use crate::resolve::columns::Columns;
@@ -89,12 +87,14 @@ impl Resolver<'_> {
                     return None;
                 }
             };
-        let function = Function { what: "transform", name: &signature.name, inputs: &signature.inputs };
+        let function =
+            Function { what: "transform", name: &signature.name, inputs: &signature.inputs };
         let inputs = self.arguments(&function, &step.inputs, columns, &step.place, subject);
         let known = signature.outputs.iter().map(|output| output.name.as_str());
         for (i, (output, column)) in step.outputs.iter().enumerate() {
             if known.clone().all(|name| *output != *name) {
-                let what = format!("the transform {} has no output {:?}", signature.name, output.as_str());
+                let what =
+                    format!("the transform {} has no output {:?}", signature.name, output.as_str());
                 self.mistake(&column.place, subject, what, meant(output.as_str(), known.clone()));
             }
             if step.outputs[..i].iter().any(|(earlier, _)| earlier == output) {
@@ -103,9 +103,11 @@ impl Resolver<'_> {
             }
         }
         // A null in an argument that is never null makes the outputs null.
-        let skips = inputs.iter().flatten().zip(&signature.inputs).any(|(at, input)| {
-            !input.nullable && columns.known[*at].nullable
-        });
+        let skips = inputs
+            .iter()
+            .flatten()
+            .zip(&signature.inputs)
+            .any(|(at, input)| !input.nullable && columns.known[*at].nullable);
         let mut outputs: Vec<ColumnPlan> = Vec::new();
         for output in &signature.outputs {
             let renamed = step.outputs.iter().find(|(name, _)| *name == output.name);
@@ -116,7 +118,12 @@ impl Resolver<'_> {
             self.is_new(name, columns, place, subject);
             if outputs.iter().any(|earlier| earlier.name == *name) {
                 let what = format!("two outputs become the column {:?}", name.as_str());
-                self.mistake(place, subject, what, "give one of them another name under \"outputs\"");
+                self.mistake(
+                    place,
+                    subject,
+                    what,
+                    "give one of them another name under \"outputs\"",
+                );
             }
             outputs.push(ColumnPlan {
                 name: name.clone(),
@@ -168,10 +175,13 @@ impl Resolver<'_> {
                     continue;
                 }
                 Found::Missing(missing, fix) => {
-                    let said = format!("{missing} for the argument {} of the {what} {name}", input.name);
+                    let said =
+                        format!("{missing} for the argument {} of the {what} {name}", input.name);
                     let fix = match mapped {
                         Some(_) => fix,
-                        None => format!("{fix}; map it under \"inputs\": {{{}: column}}", input.name),
+                        None => {
+                            format!("{fix}; map it under \"inputs\": {{{}: column}}", input.name)
+                        }
                     };
                     self.mistake(place, subject, said, fix);
                     fine = false;
@@ -205,7 +215,10 @@ fn conversion_fix(column: &ColumnPlan, input: &Field) -> String {
     let is_integer = column.data_type.to_arrow().is_integer();
     let why = if input.data_type.is_float() && is_integer {
         "whole numbers never become floats by themselves: "
-    } else if matches!((&column.data_type, &input.data_type), (DataType::Float64, DataType::Float32)) {
+    } else if matches!(
+        (&column.data_type, &input.data_type),
+        (DataType::Float64, DataType::Float32)
+    ) {
         "it would be rounded: "
     } else {
         ""

@@ -5,10 +5,10 @@ use unskew_definition::{FeatureView, Name, Section, meant};
 use unskew_expression::SqlExpression;
 
 use crate::on_demand_view_plan::ViewReference;
+use crate::resolve::Resolver;
 use crate::resolve::columns::Columns;
 use crate::resolve::step::StepScope;
 use crate::resolve::window::emitting;
-use crate::resolve::Resolver;
 use crate::source_plan::SourcePlan;
 use crate::step_plan::{ColumnPlan, StepPlan, ViewId};
 use crate::view_plan::{AggregatePlan, JoinKeyPlan, ViewPlan, WindowPlan};
@@ -20,7 +20,10 @@ impl Resolver<'_> {
             let id = ViewId { name: view.name.clone(), version: view.version };
             let subject = format!("feature view {}", view.name);
             if self.request_sources.contains_key(view.name.as_str()) {
-                let what = format!("a request source is named {}, too, so that references do not say which", view.name);
+                let what = format!(
+                    "a request source is named {}, too, so that references do not say which",
+                    view.name
+                );
                 self.mistake(&view.place, &subject, what, "rename one of them");
             }
             let before = self.count();
@@ -60,8 +63,10 @@ impl Resolver<'_> {
             columns.add_any_broken();
         }
         let join_keys = self.join_keys(view, source.as_deref(), subject);
-        let filter =
-            view.filter.as_ref().map(|text| self.condition("filter", text, &columns, home, subject));
+        let filter = view
+            .filter
+            .as_ref()
+            .map(|text| self.condition("filter", text, &columns, home, subject));
         let scope = StepScope { subject, kind: "transform", home, references: None };
         let steps = self.steps(&view.transforms, &mut columns, &scope);
 
@@ -72,7 +77,7 @@ impl Resolver<'_> {
         };
         if let Some(window) = &view.window
             && view.aggregates.is_empty()
-            && !columns.has_any_broken()
+            && !columns.has_broken()
         {
             let what = "it has a window and no aggregates";
             self.mistake(&window.place, subject, what, "add \"aggregates\", or remove the window");
@@ -84,7 +89,9 @@ impl Resolver<'_> {
         };
         let mut aggregates: Vec<AggregatePlan> = Vec::new();
         for aggregate in &view.aggregates {
-            if post.has(&aggregate.name) && !unread.has_part(Section::View, view.name.as_str(), aggregate.name.as_str()) {
+            if post.has(&aggregate.name)
+                && !unread.has_part(Section::View, view.name.as_str(), aggregate.name.as_str())
+            {
                 let subject = format!("{subject}, aggregate {}", aggregate.name);
                 let what = format!("there is a column {:?} already", aggregate.name.as_str());
                 self.mistake(&aggregate.place, &subject, what, "choose another name");
@@ -101,8 +108,7 @@ impl Resolver<'_> {
         let scope = StepScope { subject, kind: "post-transform", home, references: None };
         let post_steps = self.steps(&view.post_transforms, &mut post, &scope);
         let usual = self.usual_features(&steps, &aggregates, &post.known[first_output..]);
-        let features =
-            self.features(view.features.as_deref(), &usual, &post, &view.place, subject);
+        let features = self.features(view.features.as_deref(), &usual, &post, &view.place, subject);
         let source = source?;
         let filter = match filter {
             None => None,
@@ -156,7 +162,8 @@ impl Resolver<'_> {
             return Some(Arc::clone(source));
         }
         if self.request_sources.contains_key(name) {
-            let what = format!("its source {name} is a request source; a feature view is made of events");
+            let what =
+                format!("its source {name} is a request source; a feature view is made of events");
             let fix = "name a source of events, or make it an on-demand feature view";
             self.mistake(&view.source.place, subject, what, fix);
         } else if !self.definition.unread().has(Section::Source, name) {
@@ -182,7 +189,9 @@ impl Resolver<'_> {
         let expected: usize = view
             .entities
             .iter()
-            .map(|name| self.entity(name).map_or(usize::MAX / 1024, |entity| entity.join_keys.len()))
+            .map(|name| {
+                self.entity(name).map_or(usize::MAX / 1024, |entity| entity.join_keys.len())
+            })
             .sum();
         if keys.len() < expected || columns.has_any_broken() && keys.is_empty() {
             post.add_any_broken();
@@ -243,8 +252,15 @@ impl Resolver<'_> {
                     if !unread.has_part(Section::Source, of, field_name.as_str())
                         && !unread.has_any_part(Section::Source, of)
                     {
-                        let what = format!("the source {of} has no field {:?} for the join key {}", field_name.as_str(), key.name);
-                        let hint = meant(field_name.as_str(), source.fields.iter().map(|f| f.name.as_str()));
+                        let what = format!(
+                            "the source {of} has no field {:?} for the join key {}",
+                            field_name.as_str(),
+                            key.name
+                        );
+                        let hint = meant(
+                            field_name.as_str(),
+                            source.fields.iter().map(|f| f.name.as_str()),
+                        );
                         let fix = format!("{hint}; map it: join_keys: {{{}: field}}", key.name);
                         self.mistake(place, subject, what, fix);
                     }
@@ -264,7 +280,12 @@ impl Resolver<'_> {
         for (name, field) in &view.join_keys {
             if !names.contains(name) && !some_unknown {
                 let what = format!("none of its entities has a join key {:?}", name.as_str());
-                self.mistake(&field.place, subject, what, meant(name.as_str(), names.iter().map(|n| n.as_str())));
+                self.mistake(
+                    &field.place,
+                    subject,
+                    what,
+                    meant(name.as_str(), names.iter().map(|n| n.as_str())),
+                );
             }
         }
         keys
@@ -281,8 +302,16 @@ impl Resolver<'_> {
                     self.mistake(&key.place, &subject, what, "rename one of them");
                 }
                 if !key.data_type.is_scalar() {
-                    let what = format!("the join key {} is {}, and should be a scalar", key.name, key.data_type);
-                    self.mistake(&key.place, &subject, what, "name the parts of it as join keys of their own");
+                    let what = format!(
+                        "the join key {} is {}, and should be a scalar",
+                        key.name, key.data_type
+                    );
+                    self.mistake(
+                        &key.place,
+                        &subject,
+                        what,
+                        "name the parts of it as join keys of their own",
+                    );
                 }
             }
         }

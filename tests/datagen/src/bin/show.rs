@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch, is_not_null};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -28,6 +28,12 @@ struct Options {
     /// Only rows in which this column is not null
     #[arg(long, value_name = "COLUMN")]
     with: Option<String>,
+    /// Only every N-th of these rows
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
+    /// As CSV, not for a person to look at
+    #[arg(long)]
+    csv: bool,
 }
 
 fn main() -> ExitCode {
@@ -45,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn show(options: &Options) -> Result<String, ParquetError> {
-    let Options { file, rows, columns, with } = options;
+    let Options { file, rows, columns, with, every, csv } = options;
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
     let schema: SchemaRef = builder.schema().clone();
     let indices: Vec<usize> = if columns.is_empty() {
@@ -55,10 +61,16 @@ fn show(options: &Options) -> Result<String, ParquetError> {
     };
     let with = with.as_ref().map(|name| schema.index_of(name)).transpose()?;
     let mut lines = vec![indices.iter().map(|i| schema.field(*i).name().clone()).collect()];
+    let mut seen = 0;
     for batch in builder.build()? {
         let mut batch = batch?;
         if let Some(column) = with {
             batch = filter_record_batch(&batch, &is_not_null(batch.column(column))?)?;
+        }
+        if *every > 1 {
+            let nth = (0..batch.num_rows() as u64).map(|row| (seen + row) % every == 0);
+            seen += batch.num_rows() as u64;
+            batch = filter_record_batch(&batch, &nth.map(Some).collect::<BooleanArray>())?;
         }
         let missing = rows + 1 - lines.len();
         batch = batch.slice(0, missing.min(batch.num_rows()));
@@ -67,7 +79,14 @@ fn show(options: &Options) -> Result<String, ParquetError> {
             break;
         }
     }
-    Ok(aligned(&lines))
+    Ok(if *csv { comma_separated(&lines) } else { aligned(&lines) })
+}
+
+/// Lines of CSV; every field stands in quotes.
+fn comma_separated(lines: &[Vec<String>]) -> String {
+    let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+    let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n";
+    lines.iter().map(line).collect()
 }
 
 /// Appends the values of each row as text.

@@ -261,6 +261,27 @@ impl TopTen {
     }
 }
 
+/// Lawful, if of no use: it takes no row.
+#[derive(Default, State)]
+pub struct TakesNothing {
+    rows: u64,
+}
+
+#[unskew::aggregate]
+impl TakesNothing {
+    fn update(&mut self, x: &str) -> Result<(), String> {
+        Err(format!("{x:.10} is refused"))
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+    }
+
+    fn finish(&self) -> u64 {
+        self.rows
+    }
+}
+
 unskew::module!(
     name = "lawless_rust",
     aggregates = [
@@ -274,5 +295,6 @@ unskew::module!(
         MostFrequent,
         MeanCents,
         TopTen,
+        TakesNothing,
     ]
 );
