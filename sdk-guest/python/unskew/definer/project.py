@@ -114,6 +114,14 @@ class _Loader(SourceLoader):
     def get_filename(self, fullname: str) -> str:
         return self._file
 
+    def source_to_code(self, data: Any, path: Any) -> Any:
+        try:
+            return super().source_to_code(data, path)
+        except SyntaxError as error:
+            if error.filename is None:  # of bytes that are no text
+                error.filename, error.lineno = path, 1
+            raise
+
     def get_data(self, path: Any) -> bytes:
         try:
             return self._files[path]

@@ -57,7 +57,8 @@ class Entity(Described):
             f"entity {self.name}: join_keys is {kind_of(keys)}; give a name, a list of names, or "
             "a mapping from names to types, such as {'user_id': str}",
         )
-        return []
+        # As if none were given, so that nothing more is said of them.
+        return [(f"{self.name}_id", str)]
 
     def document(self) -> dict[str, Any]:
         """As the manifest has it."""
