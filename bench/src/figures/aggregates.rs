@@ -48,7 +48,10 @@ impl Amounts {
         let groups = indices.iter().map(|all| all.iter().map(|group| *group as u32).collect());
         Ok(Self {
             groups: groups.collect(),
-            arrays: values.iter().map(|v| Arc::new(Float64Array::from(v.clone())) as _).collect(),
+            arrays: values
+                .iter()
+                .map(|v| Arc::new(Float64Array::from(v.clone())) as ArrayRef)
+                .collect(),
             values,
             indices,
         })
@@ -153,7 +156,7 @@ pub(super) fn percentile(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     };
     let mut sorted = amounts.values.concat();
     sorted.sort_by(f64::total_cmp);
-    let exact = sorted[sorted.len() * 95 / 100 - 1];
+    let exact = sorted[(sorted.len() * 95).div_ceil(100) - 1];
     let sketched = theirs().quantile(0.95)?.context("the sketch is empty")?;
     for found in [float_of(&ours(), 0)?, sketched] {
         ensure!((found - exact).abs() / exact <= 0.011, "{found} for {exact}");
