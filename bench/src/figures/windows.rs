@@ -67,7 +67,7 @@ impl DataFusion {
             let times = TimestampMicrosecondArray::from(times[rows.clone()].to_vec());
             let columns: [(&str, ArrayRef); 3] = [
                 ("entity", Arc::new(UInt32Array::from(entities[rows.clone()].to_vec()))),
-                ("at", Arc::new(times)),
+                ("happened", Arc::new(times)),
                 ("amount", Arc::new(Float64Array::from(amounts[rows].to_vec()))),
             ];
             RecordBatch::try_from_iter(columns)
@@ -148,7 +148,7 @@ pub(super) fn tumbling(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         operator.push(records.clone())?;
         Ok(operator.finish()?)
     };
-    let sql = "SELECT entity, date_bin(INTERVAL '1 hour', at) AS hour, count(*), sum(amount), avg(amount) FROM events GROUP BY entity, hour";
+    let sql = "SELECT entity, date_bin(INTERVAL '1 hour', happened), count(*), sum(amount), avg(amount) FROM events GROUP BY 1, 2";
     let theirs = || events.peer.run(sql);
     let (found, expected) = (ours()?, theirs()?);
     let windows: usize = expected.iter().map(RecordBatch::num_rows).sum();
