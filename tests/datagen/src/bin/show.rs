@@ -68,9 +68,10 @@ fn show(options: &Options) -> Result<String, ParquetError> {
             batch = filter_record_batch(&batch, &is_not_null(batch.column(column))?)?;
         }
         if *every > 1 {
-            let nth = (0..batch.num_rows() as u64).map(|row| (seen + row) % every == 0);
-            seen += batch.num_rows() as u64;
-            batch = filter_record_batch(&batch, &nth.map(Some).collect::<BooleanArray>())?;
+            let next = seen + batch.num_rows() as u64;
+            let nth: BooleanArray = (seen..next).map(|row| Some(row % every == 0)).collect();
+            batch = filter_record_batch(&batch, &nth)?;
+            seen = next;
         }
         let missing = rows + 1 - lines.len();
         batch = batch.slice(0, missing.min(batch.num_rows()));
