@@ -96,6 +96,18 @@ pub struct Unlawful {
     pub other: Side,
 }
 
+impl Unlawful {
+    /// What to do.
+    pub fn help(&self) -> &'static str {
+        // What Rust's checked builds and our own messages say.
+        let overflows = |side: &Side| side.result.contains("overflow");
+        if overflows(&self.one) || overflows(&self.other) {
+            return "whether a sum overflows on its way depends on the order: keep it in a wider integer (i128 for int64), or in the SDK's ExactSum";
+        }
+        self.law.help()
+    }
+}
+
 impl std::fmt::Display for Unlawful {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const SHOWN: usize = 4;
@@ -113,6 +125,6 @@ impl std::fmt::Display for Unlawful {
         for Side { way, result } in [one, other] {
             write!(f, "\n  {way}: {result}")?;
         }
-        write!(f, "\n  {}", law.help())
+        write!(f, "\n  {}", self.help())
     }
 }

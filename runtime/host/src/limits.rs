@@ -114,7 +114,7 @@ impl Default for Limits {
             locals: 10_000,
             block_nesting: 2_000,
             loop_nesting: 64,
-            function_values: 400_000,
+            function_values: 1_000_000,
             function_work: 30_000_000,
             compile_work: 120_000_000,
             compile_deadline: Duration::from_secs(300),

@@ -62,19 +62,20 @@
 //! where merging can be undone, `subtract`:
 //!
 //! ```
-//! /// Cents for each piece.
+//! /// Cents for each piece: wide integers, since a sum that overflows depends
+//! /// on the order.
 //! #[derive(Default, unskew::State)]
 //! struct MeanPrice {
-//!     cents: i64,
-//!     pieces: i64,
+//!     cents: i128,
+//!     pieces: i128,
 //! }
 //!
 //! /// Mean price of a piece, in cents.
 //! #[unskew::aggregate]
 //! impl MeanPrice {
 //!     fn update(&mut self, cents: i64, pieces: Option<i64>) {
-//!         self.cents += cents;
-//!         self.pieces += pieces.unwrap_or(1);
+//!         self.cents += i128::from(cents);
+//!         self.pieces += i128::from(pieces.unwrap_or(1));
 //!     }
 //!
 //!     fn merge(&mut self, other: &Self) {
