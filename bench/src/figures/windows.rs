@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use arrow::array::cast::AsArray;
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
+};
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -235,8 +237,11 @@ fn check(events: &Events, asked: &(Vec<u32>, Vec<i64>)) -> anyhow::Result<()> {
                 (first..end).filter(|row| window.tail(time) <= times[*row] && times[*row] <= time);
             let within: Vec<f64> = within.map(|row| amounts[row]).collect();
             let count = values[0].columns[0].as_primitive::<Int64Type>().value(question);
-            let sum = values[1].columns[0].as_primitive::<Float64Type>().value(question);
-            let max = values[3].columns[0].as_primitive::<Float64Type>().value(question);
+            let float = |at: usize| {
+                let column = values[at].columns[0].as_primitive::<Float64Type>();
+                if column.is_null(question) { 0.0 } else { column.value(question) }
+            };
+            let (sum, max) = (float(1), float(3));
             let expected = within.iter().sum::<f64>();
             let fits = count == within.len() as i64
                 && (sum - expected).abs() <= 1e-9 * expected

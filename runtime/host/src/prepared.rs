@@ -23,6 +23,9 @@ const READY: usize = 2;
 const USED: usize = 2;
 /// How long no call may have come before the thread begins.
 const QUIET: Duration = Duration::from_micros(300);
+/// A call that has not ended for so long has failed, or works: either way its
+/// instance is made, and the thread hinders nobody.
+const MADE: Duration = Duration::from_millis(20);
 
 /// The instances of one module that are ready, and those that are used up.
 pub(crate) struct Prepared {
@@ -41,8 +44,18 @@ struct State {
     /// The function that was called last, which is prepared for.
     wanted: Option<Arc<Recipe>>,
     last_call: Instant,
+    /// Whether the last call has begun and not ended.
+    calling: bool,
     sleeping: bool,
     stop: bool,
+}
+
+impl State {
+    /// How long the thread has to wait before it may work, if nothing comes.
+    fn hold_off(&self) -> Option<Duration> {
+        let wait = if self.calling { MADE } else { QUIET };
+        wait.checked_sub(self.last_call.elapsed()).filter(|wait| !wait.is_zero())
+    }
 }
 
 /// What an instance is prepared by: a call of this function with no rows.
@@ -69,6 +82,7 @@ impl Prepared {
                 used: Vec::with_capacity(USED),
                 wanted: None,
                 last_call: Instant::now(),
+                calling: false,
                 sleeping: false,
                 stop: false,
             }),
@@ -88,6 +102,9 @@ impl Prepared {
 
     /// An instance in which nothing ran but a zero-row call of this function.
     pub(crate) fn take(&self, export: Export, index: u32) -> Option<Instance> {
+        let mut state = self.shared.lock();
+        (state.last_call, state.calling) = (Instant::now(), true);
+        drop(state);
         self.ready.take_made_for(export, index)
     }
 
@@ -102,7 +119,7 @@ impl Prepared {
     ) -> Option<Instance> {
         self.thread.as_ref()?;
         let mut state = self.shared.lock();
-        state.last_call = Instant::now();
+        (state.last_call, state.calling) = (Instant::now(), false);
         let is_wanted = |recipe: &Arc<Recipe>| (recipe.export, recipe.index) == (export, index);
         if !state.wanted.as_ref().is_some_and(is_wanted) {
             let columns = inputs.iter().map(|i| new_empty_array(&i.data_type.to_arrow()));
@@ -140,7 +157,6 @@ fn prepare(shared: &Shared, ready: &IdleInstances, maker: &Weak<Maker>) {
         if state.stop {
             return;
         }
-        let quiet = state.last_call.elapsed();
         let wanted = state.wanted.as_ref().filter(|_| ready.len() < READY).cloned();
         if state.used.is_empty() && wanted.is_none() {
             state.sleeping = true;
@@ -148,8 +164,8 @@ fn prepare(shared: &Shared, ready: &IdleInstances, maker: &Weak<Maker>) {
             state.sleeping = false;
             continue;
         }
-        if quiet < QUIET {
-            let waited = shared.called.wait_timeout(state, QUIET - quiet);
+        if let Some(wait) = state.hold_off() {
+            let waited = shared.called.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
