@@ -133,7 +133,7 @@ def price_ratio(amount: float, spend: float) -> float | None:
     inputs=[checkout["amount"]],
     transforms=sql(share="amount / nullif({{user_orders.spend_7d}}, 0)"),
     on_error="fail",
-    depends_on=[UserOrders.spend_7d],
+    depends_on=[UserOrders.spend_7d, checkout["amount"]],
 )
 class PriceCheck:
     share = Feature(default=1)

@@ -124,7 +124,8 @@ fn definitions() -> Definitions {
                 .step(sql("share", "amount / nullif({{user_orders.spend_7d}}, 0)"))
                 .feature(feature("share").default_value(1))
                 .on_error("fail")
-                .depends_on("user_orders:spend_7d"),
+                .depends_on("user_orders:spend_7d")
+                .depends_on("checkout:amount"),
         )
         .feature_service(
             feature_service("fraud")

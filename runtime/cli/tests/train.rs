@@ -91,7 +91,13 @@ u2,2026-01-03T00:00:00Z,3,no,-1.0,NOT_FOUND,,NOT_FOUND
 u9,2026-01-01T11:15:00Z,,no,-1.0,NOT_FOUND,,NOT_FOUND
 "
     );
-    for part in ["4 labels", "1 left out: event_timestamp", "yesterday", "join_key:spend", "warning: 1 of 4"] {
+    for part in [
+        "4 labels",
+        "1 left out: event_timestamp",
+        "yesterday",
+        "join_key:spend",
+        "warning: 1 of 4",
+    ] {
         assert!(said.contains(part), "{part:?} is not said:\n{said}");
     }
 }
@@ -143,10 +149,16 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
         (&["--service", "fraude"], &["no feature service fraude", "fraud"]),
         (&["--service", "fraud", "--source", "order=x"], &["no source order", "orders"]),
         (&["--service", "fraud", "--source", "orders=nowhere.csv"], &["orders", "nowhere.csv"]),
-        (&["--service", "fraud", "--label-time", "when"], &["\"when\"", "event_timestamp", "--label-time"]),
+        (
+            &["--service", "fraud", "--label-time", "when"],
+            &["\"when\"", "event_timestamp", "--label-time"],
+        ),
         (&["--service", "fraud", "--column", "usr=uid"], &["usr", "user_id"]),
         (&["--service", "fraud", "--labels", text(&no_key)], &["user_id", "the columns are user"]),
-        (&["--service", "fraud", "--labels", text(&no_time)], &["row 0", "event_timestamp", "null"]),
+        (
+            &["--service", "fraud", "--labels", text(&no_time)],
+            &["row 0", "event_timestamp", "null"],
+        ),
         (&["--service", "fraud", "--labels", text(&wrong_time)], &["row 0", "soon"]),
         (&["--service", "fraud", "--labels", text(&taken)], &["\"n\"", "--full-feature-names"]),
     ];
@@ -156,12 +168,19 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
         assert!(!output.exists(), "{words:?} left an output");
     }
     fs::write(dir.path().join("events/orders.csv"), "uid,amount\nu1,1\n").unwrap();
-    train(dir.path(), &["--service", "fraud", "--output", other])
-        .refused(&["orders.csv", "\"ts\"", "uid, amount"]);
+    train(dir.path(), &["--service", "fraud", "--output", other]).refused(&[
+        "orders.csv",
+        "\"ts\"",
+        "uid, amount",
+    ]);
     let refusing = SHOP.replace("    files:", "    bad_rows: refuse\n    files:");
     fs::write(dir.path().join("shop.yaml"), refusing).unwrap();
     fs::write(dir.path().join("events/orders.csv"), EVENTS).unwrap();
-    train(dir.path(), &["--service", "fraud", "--output", other])
-        .refused(&["orders.csv", "row 5", "yesterday", "bad_rows"]);
+    train(dir.path(), &["--service", "fraud", "--output", other]).refused(&[
+        "orders.csv",
+        "row 5",
+        "yesterday",
+        "bad_rows",
+    ]);
     assert!(!output.exists());
 }
