@@ -173,8 +173,12 @@ pub(crate) fn load(host: &Host, component: &[u8], path: &Path) -> anyhow::Result
         LoadError::Host(_) => {
             anyhow::Error::new(error).context(format!("{} could not be loaded", path.display()))
         }
-        // Each says where it is.
-        LoadError::Manifest(ManifestError::Mistakes(mistakes)) => mistakes.into(),
+        // Each says where it is, if the SDK recorded that.
+        LoadError::Manifest(ManifestError::Mistakes(mistakes))
+            if mistakes.iter().all(|mistake| !mistake.place.file().is_empty()) =>
+        {
+            mistakes.into()
+        }
         _ => UserError::new(error.to_string()).at(path.display().to_string()).into(),
     })
 }

@@ -70,7 +70,7 @@ fn manifests_are_checked() {
         ("", "not valid"),
         ("{", "not valid"),
         (r#"{"manifest_version":"9.0"}"#, "9.0"),
-        (r#"{"manifest_version":"1.0"}"#, "missing field"),
+        (r#"{"manifest_version":"1.0"}"#, "the key \"language\" is missing"),
         (
             r#"{"manifest_version":"1.0","name":"m","language":"l","sdk":"s","transforms":[{"name":"f","inputs":[],"outputs":[]}]}"#,
             "no output",
