@@ -109,7 +109,7 @@ pub enum ManifestError {
         found: String,
     },
     /// JSON, but with mistakes: all of them.
-    #[error("the manifest has mistakes: {0}")]
+    #[error("the manifest has mistakes: {:.4000}", .0.to_string())]
     Mistakes(Mistakes),
 }
 

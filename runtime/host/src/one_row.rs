@@ -265,15 +265,13 @@ fn only<T: ArrowPrimitiveType>(column: &dyn Array) -> Option<T::Native> {
 
 fn canonicalise_nan(data_type: &DataType, value: &mut [u8]) {
     match (data_type, &mut *value) {
-        (DataType::Float64, [a, b, c, d, e, f, g, h]) => {
-            if f64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]).is_nan() {
-                value.copy_from_slice(&CANONICAL_F64.to_le_bytes());
-            }
+        (DataType::Float64, [a, b, c, d, e, f, g, h])
+            if f64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]).is_nan() =>
+        {
+            value.copy_from_slice(&CANONICAL_F64.to_le_bytes());
         }
-        (DataType::Float32, [a, b, c, d]) => {
-            if f32::from_le_bytes([*a, *b, *c, *d]).is_nan() {
-                value.copy_from_slice(&CANONICAL_F32.to_le_bytes());
-            }
+        (DataType::Float32, [a, b, c, d]) if f32::from_le_bytes([*a, *b, *c, *d]).is_nan() => {
+            value.copy_from_slice(&CANONICAL_F32.to_le_bytes());
         }
         _ => {}
     }
@@ -306,7 +304,7 @@ mod tests {
             "timestamp",
         ];
         let field = |data_type: &str| Field {
-            name: Name::new(&format!("of_{data_type}")).unwrap(),
+            name: Name::new(format!("of_{data_type}")).unwrap(),
             data_type: data_type.parse().unwrap(),
             nullable,
         };

@@ -281,7 +281,7 @@ impl Evaluation<'_> {
         metrics.fuel += fuel;
         metrics.bytes_out += bytes.len() as u64;
         self.fuel_guess().store(fuel / range.len().max(1) as u64, Ordering::Relaxed);
-        if !counts(fuel, &module.limits) && !(range.len() <= 1 && fresh) {
+        if !(counts(fuel, &module.limits) || range.len() <= 1 && fresh) {
             module.release(instance, self.shape.isolation, (self.export, index, self.inputs));
             return Attempt::Costly;
         }

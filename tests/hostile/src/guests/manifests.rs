@@ -15,20 +15,20 @@ pub(super) fn guests() -> Vec<Guest> {
         of_text("manifest-deep-objects", "nests 100,000 objects", not_json(), || {
             r#"{"manifest_version":"#.repeat(100_000)
         }),
-        of_text("manifest-deep-type", "nests 3,000 lists in a type", not_json(), || {
+        of_text("manifest-deep-type", "nests 3,000 lists in a type", mistakes(), || {
             change("int64", &format!("{}int8{}", "list<".repeat(3000), ">".repeat(3000)))
         }),
-        of_text("manifest-wide-type", "has a struct of 1,000 fields", not_json(), || {
+        of_text("manifest-wide-type", "has a struct of 1,000 fields", mistakes(), || {
             let fields: Vec<String> = (0..1000).map(|i| format!("f{i}:int8")).collect();
             change("int64", &format!("struct<{}>", fields.join(",")))
         }),
-        of_text("manifest-key-twice", "gives a name twice", not_json(), || {
+        of_text("manifest-key-twice", "gives a name twice", mistakes(), || {
             change(r#""name":"healthy""#, r#""name":"healthy","name":"other""#)
         }),
-        of_text("manifest-unknown-key", "has a key of a megabyte", not_json(), || {
+        of_text("manifest-unknown-key", "has a key of a megabyte", mistakes(), || {
             change(r#""language""#, &format!(r#""{}":1,"language""#, "k".repeat(1 << 20)))
         }),
-        of_text("manifest-bad-name", "has a name that escapes its folder", not_json(), || {
+        of_text("manifest-bad-name", "has a name that escapes its folder", mistakes(), || {
             change(r#""name":"healthy""#, r#""name":"../../etc/passwd""#)
         }),
         of_text(
