@@ -100,6 +100,10 @@ impl WindowOperator {
     }
 
     /// The watermarks of the records so far.
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "the log's other watermarks wait for the turn of records"
+    )]
     pub fn watermarks(&self) -> &Watermarks {
         &self.log.read
     }

@@ -34,15 +34,15 @@ const SCORING: &str = r#"{
     ]
 }"#;
 
-pub fn tests_folder() -> PathBuf {
+pub(crate) fn tests_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
 
-pub fn plan(yaml: &str) -> Result<FeaturePlan, Mistakes> {
+pub(crate) fn plan(yaml: &str) -> Result<FeaturePlan, Mistakes> {
     plan_of("test.yaml", yaml.as_bytes())
 }
 
-pub fn plan_of_file(name: &str) -> Result<FeaturePlan, Mistakes> {
+pub(crate) fn plan_of_file(name: &str) -> Result<FeaturePlan, Mistakes> {
     plan_of(name, &std::fs::read(tests_folder().join(name)).unwrap())
 }
 
@@ -56,7 +56,7 @@ fn plan_of(name: &str, bytes: &[u8]) -> Result<FeaturePlan, Mistakes> {
 }
 
 /// Compares with a golden file, which `UNSKEW_BLESS=1` writes anew.
-pub fn check_golden(name: &str, found: &str) {
+pub(crate) fn check_golden(name: &str, found: &str) {
     let path = tests_folder().join(name);
     if std::env::var_os("UNSKEW_BLESS").is_some() {
         std::fs::write(&path, found).unwrap();
