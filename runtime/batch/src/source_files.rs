@@ -97,7 +97,7 @@ pub fn read_source(
         let mut table = TableReader::open(path, None, Some(&columns), cancelled)?;
         let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
         let place: Arc<str> = path.display().to_string().into();
-        while let Some((first_row, batch)) = table.next()? {
+        while let Some((first_row, batch)) = table.next_batch()? {
             if cancelled() {
                 return Err(BatchError::Cancelled);
             }

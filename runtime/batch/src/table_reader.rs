@@ -90,7 +90,7 @@ impl TableReader {
 
     /// The next rows, with the number of the first of them in the file,
     /// counted from 0; `None` behind the last.
-    pub fn next(&mut self) -> Result<Option<(u64, RecordBatch)>, BatchError> {
+    pub fn next_batch(&mut self) -> Result<Option<(u64, RecordBatch)>, BatchError> {
         let Some(Piece { first_row, content, .. }) = self.source.next()? else { return Ok(None) };
         let Decoded { columns, kept: _ } = self.decoder.decode(content)?;
         Ok(Some((first_row, columns)))

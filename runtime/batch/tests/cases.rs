@@ -219,7 +219,7 @@ fn write_labels(case: &Case, questions: &[&Question], path: &Path) -> anyhow::Re
 fn read(path: &Path) -> anyhow::Result<RecordBatch> {
     let mut table = TableReader::open(path, None, None, &|| false)?;
     let mut batches = Vec::new();
-    while let Some((_, batch)) = table.next()? {
+    while let Some((_, batch)) = table.next_batch()? {
         batches.push(batch);
     }
     Ok(concat_batches(table.schema(), &batches)?)

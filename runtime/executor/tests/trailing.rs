@@ -269,7 +269,14 @@ fn a_tile_that_a_question_may_not_see_whole_is_refused() {
     let ask = |time: i64| {
         let questions = Questions::new(&[0], &[time]);
         let order = columns(&[]).order;
-        evaluate_tiles(&tiles, &resolutions, &head, &order, &questions, &[tiled.clone()])
+        evaluate_tiles(
+            &tiles,
+            &resolutions,
+            &head,
+            &order,
+            &questions,
+            std::slice::from_ref(&tiled),
+        )
     };
     let error = ask(19).unwrap_err().to_string();
     assert!(error.contains("not visible yet at 19 us"), "{error}");

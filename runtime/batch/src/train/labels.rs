@@ -26,7 +26,7 @@ impl LabelFile {
         let mut table = TableReader::open(path, None, None, cancelled)?;
         let schema = Arc::clone(table.schema());
         let mut batches = Vec::new();
-        while let Some((_, batch)) = table.next()? {
+        while let Some((_, batch)) = table.next_batch()? {
             if cancelled() {
                 return Err(BatchError::Cancelled);
             }

@@ -92,7 +92,7 @@ pub(crate) fn aggregates() -> Aggregates {
         (F::Variance, Some(0), false),
         (median, Some(0), false),
     ];
-    let name = |at: usize| Name::new(&format!("a{at}")).unwrap();
+    let name = |at: usize| Name::new(format!("a{at}")).unwrap();
     let types = [DataType::Float64, DataType::Int64];
     let kernels = functions.iter().enumerate().map(|(at, (function, column, _))| {
         let input = column.map(|column: usize| &types[column]);
