@@ -23,7 +23,8 @@ use crate::race::timed;
 use crate::report::Figure;
 use crate::rows::{ROWS, Random};
 
-const BATCHES: usize = 64;
+/// Few, so that a run is shorter than what a busy system gives at a time.
+const BATCHES: usize = 8;
 const GROUPS: usize = 1024;
 
 /// Amounts in full batches, each row in one of the groups at random: as they
