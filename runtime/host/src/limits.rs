@@ -115,7 +115,7 @@ impl Default for Limits {
             block_nesting: 2_000,
             loop_nesting: 64,
             function_values: 1_000_000,
-            function_work: 30_000_000,
+            function_work: 100_000_000,
             compile_work: 120_000_000,
             compile_deadline: Duration::from_secs(300),
             compilations: 4,
