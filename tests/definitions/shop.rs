@@ -15,13 +15,13 @@ fn price_ratio(amount: f64, spend: f64) -> Option<f64> {
 
 #[derive(Default, unskew::State)]
 struct Spent {
-    cents: i64,
+    cents: i128,
 }
 
 #[unskew::aggregate]
 impl Spent {
     fn update(&mut self, amount: f64) {
-        self.cents += (amount * 100.0).round() as i64;
+        self.cents += (amount.clamp(-1e12, 1e12) * 100.0).round() as i128;
     }
 
     fn merge(&mut self, other: &Self) {
@@ -29,7 +29,7 @@ impl Spent {
     }
 
     fn finish(&self) -> Option<i64> {
-        Some(self.cents)
+        i64::try_from(self.cents).ok()
     }
 }
 

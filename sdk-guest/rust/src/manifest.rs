@@ -16,6 +16,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// Begins the manifest of a module.
+    #[inline(never)]
     pub fn new(name: &str, description: &str) -> Self {
         let mut json = String::from(r#"{"manifest_version":"1.1","name":"#);
         write_text(name, &mut json);
@@ -29,6 +30,7 @@ impl Manifest {
     }
 
     /// Adds a transform.
+    #[inline(never)]
     pub fn transform<T: Transform>(&mut self) {
         let mut signature = self.signature(T::NAME, T::DESCRIPTION);
         T::describe(&mut signature);
@@ -36,11 +38,13 @@ impl Manifest {
     }
 
     /// Ends the transforms: aggregates follow.
+    #[inline(never)]
     pub fn aggregates(&mut self) {
         self.json.push_str(r#"],"aggregates":["#);
     }
 
     /// Adds an aggregate.
+    #[inline(never)]
     pub fn aggregate<A: Aggregate>(&mut self) {
         let mut signature = self.signature(A::NAME, A::DESCRIPTION);
         A::describe(&mut signature);
@@ -48,6 +52,7 @@ impl Manifest {
     }
 
     /// The whole text, with what the module defines.
+    #[inline(never)]
     pub fn finish(mut self, definitions: &Definitions) -> String {
         self.json.push(']');
         definitions.write_sections(&mut self.json);
@@ -73,6 +78,7 @@ pub struct Signature<'a> {
 
 impl Signature<'_> {
     /// Adds an input.
+    #[inline(never)]
     pub fn input<'v, T: Argument<'v>>(&mut self, name: &str) {
         let mut written = String::new();
         T::write_type(&mut written);
@@ -80,11 +86,13 @@ impl Signature<'_> {
     }
 
     /// Adds an input of a batch transform.
+    #[inline(never)]
     pub fn batch_input<'v, T: BatchArgument<'v>>(&mut self, name: &str) {
         self.input::<T::Row>(name);
     }
 
     /// Ends the inputs, and adds the outputs of a transform.
+    #[inline(never)]
     pub fn outputs<T: Outputs>(&mut self, names: &[&str]) {
         self.json.push_str(r#"],"outputs":["#);
         T::describe(names, &mut |name, written, nullable| {
@@ -93,6 +101,7 @@ impl Signature<'_> {
     }
 
     /// Ends the inputs, and adds the output of an aggregate.
+    #[inline(never)]
     pub fn output<T: Outputs>(&mut self, name: &str) {
         self.json.push_str(r#"],"output":"#);
         T::describe(&[name], &mut |name, written, nullable| {
@@ -125,6 +134,7 @@ fn write_field(name: &str, written_type: &str, nullable: bool, json: &mut String
 }
 
 /// A text as a JSON string.
+#[inline(never)]
 pub(crate) fn write_text(text: &str, json: &mut String) {
     json.push('"');
     for c in text.chars() {

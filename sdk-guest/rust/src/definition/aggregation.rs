@@ -17,18 +17,21 @@ pub struct Aggregation {
 
 impl Aggregation {
     /// Of the last `size` before the moment of asking, such as `7d`.
+    #[inline(never)]
     pub fn over(mut self, size: &str) -> Self {
         self.over.set("size", size);
         self
     }
 
     /// What the tail of the trailing window is aligned to, such as `1h`.
+    #[inline(never)]
     pub fn hop(mut self, hop: &str) -> Self {
         self.over.set("hop", hop);
         self
     }
 
     /// Only the rows for which the SQL expression is true.
+    #[inline(never)]
     pub fn where_sql(mut self, expression: &str) -> Self {
         self.filter = Some(expression.to_owned());
         self
@@ -36,11 +39,13 @@ impl Aggregation {
 
     /// The column of an argument of a user's aggregate, where it has another
     /// name.
+    #[inline(never)]
     pub fn input(mut self, argument: &str, column: &str) -> Self {
         self.inputs.set(argument, column);
         self
     }
 
+    #[inline(never)]
     pub(super) fn into_object(self, name: &str) -> Object {
         let Self { place, function, inputs, over, filter } = self;
         let mut object = Object::default().with("name", name).and(&function);
@@ -77,12 +82,14 @@ fn built_in(function: &str, parameter: Option<(&str, Json)>, column: Option<&str
 
 /// The number of rows.
 #[track_caller]
+#[inline(never)]
 pub fn count() -> Aggregation {
     built_in("count", None, None)
 }
 
 /// The number of values that are not null.
 #[track_caller]
+#[inline(never)]
 pub fn count_of(column: &str) -> Aggregation {
     built_in("count", None, Some(column))
 }
@@ -91,6 +98,7 @@ macro_rules! of_column {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[track_caller]
+        #[inline(never)]
         pub fn $name(column: &str) -> Aggregation {
             built_in(stringify!($name), None, Some(column))
         }
@@ -126,36 +134,42 @@ of_column! {
 /// The `q` quantile (0.95 is the 95th percentile), with a relative error of at
 /// most 1 %.
 #[track_caller]
+#[inline(never)]
 pub fn percentile(q: f64, column: &str) -> Aggregation {
     built_in("percentile", Some(("q", super::json::default_json(&q))), Some(column))
 }
 
 /// The latest `n` values, oldest first.
 #[track_caller]
+#[inline(never)]
 pub fn last_n(n: u64, column: &str) -> Aggregation {
     built_in("last_n", Some(("n", n.into())), Some(column))
 }
 
 /// The `k` greatest values, greatest first; equal ones are kept.
 #[track_caller]
+#[inline(never)]
 pub fn top_k(k: u64, column: &str) -> Aggregation {
     built_in("top_k", Some(("k", k.into())), Some(column))
 }
 
 /// The `k` values that occur most often, then the least value first.
 #[track_caller]
+#[inline(never)]
 pub fn most_frequent(k: u64, column: &str) -> Aggregation {
     built_in("most_frequent", Some(("k", k.into())), Some(column))
 }
 
 /// An aggregate of this module: `user_aggregate::<MeanPrice>()`.
 #[track_caller]
+#[inline(never)]
 pub fn user_aggregate<A: Aggregate>() -> Aggregation {
     aggregation(Object::default().with("aggregate", A::NAME))
 }
 
 /// An aggregate of another module of the project.
 #[track_caller]
+#[inline(never)]
 pub fn user_aggregate_of(module: &str, name: &str) -> Aggregation {
     aggregation(Object::default().with("aggregate", name).with("module", module))
 }

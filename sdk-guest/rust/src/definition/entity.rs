@@ -19,6 +19,7 @@ described!(Entity);
 
 /// An entity; give it its join keys.
 #[track_caller]
+#[inline(never)]
 pub fn entity(name: &str) -> Entity {
     Entity {
         place: Location::caller(),
@@ -31,6 +32,7 @@ pub fn entity(name: &str) -> Entity {
 
 impl Entity {
     /// Adds a column that tells one from another.
+    #[inline(never)]
     pub fn join_key<T: Typed>(mut self, name: &str) -> Self {
         let mut written = String::new();
         T::write_type(&mut written);
@@ -38,6 +40,7 @@ impl Entity {
         self
     }
 
+    #[inline(never)]
     pub(super) fn into_object(self) -> Object {
         let head = Object::default().with("name", self.name.as_str());
         self.describe(head.with("join_keys", self.join_keys.clone()))

@@ -76,6 +76,7 @@ impl<T: Into<Json>> From<Vec<T>> for Json {
 pub(super) struct Object(Vec<(String, Json)>);
 
 impl Object {
+    #[inline(never)]
     pub(super) fn set(&mut self, name: &str, value: impl Into<Json>) {
         let value = value.into();
         match self.0.iter_mut().find(|(found, _)| found == name) {
@@ -84,12 +85,14 @@ impl Object {
         }
     }
 
+    #[inline(never)]
     pub(super) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.set(name, value);
         self
     }
 
     /// Sets what is a list or an object, if it has anything in it.
+    #[inline(never)]
     pub(super) fn with_any(self, name: &str, value: impl Into<Json>) -> Self {
         let value = value.into();
         match &value {
@@ -100,11 +103,13 @@ impl Object {
     }
 
     /// Says where it was written.
+    #[inline(never)]
     pub(super) fn at(self, place: &Location<'_>) -> Self {
         self.with("at", format!("{}:{}", place.file(), place.line()))
     }
 
     /// Takes the members of `other`, behind its own.
+    #[inline(never)]
     pub(super) fn and(mut self, other: &Self) -> Self {
         for (name, value) in &other.0 {
             self.set(name, value.clone());
@@ -125,6 +130,7 @@ impl Object {
 }
 
 /// Writes `"name":value`.
+#[inline(never)]
 pub(super) fn write_member(name: &str, value: &Json, to: &mut String) {
     write_text(name, to);
     to.push(':');
@@ -141,6 +147,7 @@ pub trait DefaultValue {
     fn write_json(&self, to: &mut String);
 }
 
+#[inline(never)]
 pub(super) fn default_json(value: &impl DefaultValue) -> Json {
     let mut raw = String::new();
     value.write_json(&mut raw);
@@ -226,18 +233,21 @@ macro_rules! described {
     ($type:ty) => {
         impl $type {
             /// What it is.
+            #[inline(never)]
             pub fn description(mut self, text: &str) -> Self {
                 self.about.set("description", text);
                 self
             }
 
             /// Who answers for it.
+            #[inline(never)]
             pub fn owner(mut self, owner: &str) -> Self {
                 self.about.set("owner", owner);
                 self
             }
 
             /// A note of your own.
+            #[inline(never)]
             pub fn tag(mut self, name: &str, value: &str) -> Self {
                 self.tags.set(name, value);
                 self

@@ -45,6 +45,9 @@
 //! # fn main() { assert!(unskew_manifest().contains("user_orders")) }
 //! ```
 
+// No builder is inlined: a function that defines many views would become one
+// that hosts refuse to compile, and nobody waits for a manifest.
+
 mod aggregation;
 mod entity;
 mod json;
@@ -81,41 +84,48 @@ pub struct Definitions {
 
 impl Definitions {
     /// None yet.
+    #[inline(never)]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds what features describe.
+    #[inline(never)]
     pub fn entity(mut self, entity: Entity) -> Self {
         self.entities.push(entity.into_object());
         self
     }
 
     /// Adds a stream of events.
+    #[inline(never)]
     pub fn source(mut self, source: Source) -> Self {
         self.sources.push(source.into_object());
         self
     }
 
     /// Adds fields that arrive with an online request.
+    #[inline(never)]
     pub fn request_source(mut self, source: RequestSource) -> Self {
         self.sources.push(source.into_object());
         self
     }
 
     /// Adds features of an entity.
+    #[inline(never)]
     pub fn feature_view(mut self, view: FeatureView) -> Self {
         self.feature_views.push(view.into_object());
         self
     }
 
     /// Adds features that are computed when they are asked for.
+    #[inline(never)]
     pub fn on_demand_feature_view(mut self, view: OnDemandFeatureView) -> Self {
         self.on_demand_feature_views.push(view.into_object());
         self
     }
 
     /// Adds what one model reads.
+    #[inline(never)]
     pub fn feature_service(mut self, service: FeatureService) -> Self {
         self.feature_services.push(service.into_object());
         self
@@ -123,6 +133,7 @@ impl Definitions {
 
     /// The sections of the manifest, each with a comma before it; those
     /// without content are left out.
+    #[inline(never)]
     pub(crate) fn write_sections(&self, to: &mut String) {
         let Self { entities, sources, feature_views, on_demand_feature_views, feature_services } =
             self;

@@ -26,6 +26,7 @@ described!(OnDemandFeatureView);
 /// An on-demand view; give it its inputs and steps. Without features every
 /// output of a step is one.
 #[track_caller]
+#[inline(never)]
 pub fn on_demand_feature_view(name: &str) -> OnDemandFeatureView {
     OnDemandFeatureView {
         place: Location::caller(),
@@ -43,6 +44,7 @@ pub fn on_demand_feature_view(name: &str) -> OnDemandFeatureView {
 
 impl OnDemandFeatureView {
     /// Its version, 1 if none is given.
+    #[inline(never)]
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
         self
@@ -50,6 +52,7 @@ impl OnDemandFeatureView {
 
     /// A column that holds a feature (`user_orders:spend_7d`) or a request
     /// field (`checkout:amount`). `request_timestamp` is always a column.
+    #[inline(never)]
     pub fn input(mut self, column: &str, of: &str) -> Self {
         self.inputs.set(column, of);
         self
@@ -57,29 +60,34 @@ impl OnDemandFeatureView {
 
     /// Adds what is computed. SQL may also name a feature directly:
     /// `{{user_orders.spend_7d}}`.
+    #[inline(never)]
     pub fn step(mut self, step: Step) -> Self {
         self.steps.push(step.into_object());
         self
     }
 
     /// Adds a feature. As soon as one is given, only those given are served.
+    #[inline(never)]
     pub fn feature(mut self, feature: Feature) -> Self {
         self.features.push(feature.into_object());
         self
     }
 
     /// `null` (as if not given), `default` or `fail`.
+    #[inline(never)]
     pub fn on_error(mut self, policy: &str) -> Self {
         self.on_error = Some(policy.to_owned());
         self
     }
 
     /// Checks that it reads a feature, as in `user_orders:spend_7d`.
+    #[inline(never)]
     pub fn depends_on(mut self, feature: &str) -> Self {
         self.depends_on.push(feature.to_owned());
         self
     }
 
+    #[inline(never)]
     pub(super) fn into_object(self) -> Object {
         let mut object = Object::default().with("name", self.name.as_str());
         if let Some(version) = self.version {

@@ -23,6 +23,7 @@ enum Kind {
 
 /// A column made by a SQL expression over those before it.
 #[track_caller]
+#[inline(never)]
 pub fn sql(output: &str, expression: &str) -> Step {
     let first = Object::default().with(output, expression);
     Step { place: Location::caller(), kind: Kind::Sql, first, second: Object::default() }
@@ -30,12 +31,14 @@ pub fn sql(output: &str, expression: &str) -> Step {
 
 /// A call of a transform of this module: `call::<order_value>()`.
 #[track_caller]
+#[inline(never)]
 pub fn call<T: Transform>() -> Step {
     transform(Location::caller(), T::NAME, None)
 }
 
 /// A call of a transform of another module of the project.
 #[track_caller]
+#[inline(never)]
 pub fn call_of(module: &str, transform_name: &str) -> Step {
     transform(Location::caller(), transform_name, Some(module))
 }
@@ -50,6 +53,7 @@ impl Step {
     ///
     /// # Panics
     /// If it is a call: its outputs are those of the transform.
+    #[inline(never)]
     pub fn and(mut self, output: &str, expression: &str) -> Self {
         assert!(matches!(self.kind, Kind::Sql), "`and` adds a column to a step made by `sql`");
         self.first.set(output, expression);
@@ -60,6 +64,7 @@ impl Step {
     ///
     /// # Panics
     /// If it is SQL, which names its columns itself.
+    #[inline(never)]
     pub fn input(mut self, argument: &str, column: &str) -> Self {
         assert!(matches!(self.kind, Kind::Transform { .. }), "`input` belongs to a call");
         self.first.set(argument, column);
@@ -70,12 +75,14 @@ impl Step {
     ///
     /// # Panics
     /// If it is SQL, which names its outputs itself.
+    #[inline(never)]
     pub fn output(mut self, output: &str, column: &str) -> Self {
         assert!(matches!(self.kind, Kind::Transform { .. }), "`output` belongs to a call");
         self.second.set(output, column);
         self
     }
 
+    #[inline(never)]
     pub(super) fn into_object(self) -> Object {
         let Self { place, kind, first, second } = self;
         let object = match kind {

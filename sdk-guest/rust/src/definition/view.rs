@@ -12,26 +12,31 @@ pub struct Window(Object);
 
 impl Window {
     /// Windows of `size`, one after the other.
+    #[inline(never)]
     pub fn tumbling(size: &str) -> Self {
         Self::of("tumbling", Object::default().with("size", size))
     }
 
     /// Windows of `size`, one beginning each `hop`.
+    #[inline(never)]
     pub fn sliding(size: &str, hop: &str) -> Self {
         Self::of("sliding", Object::default().with("size", size).with("hop", hop))
     }
 
     /// Windows that go on until nothing has come for `gap`.
+    #[inline(never)]
     pub fn session(gap: &str) -> Self {
         Self::of("session", Object::default().with("gap", gap))
     }
 
     /// Tumbling windows of `size` that begin `offset` after the epoch's.
+    #[inline(never)]
     pub fn tumbling_from(size: &str, offset: &str) -> Self {
         Self::of("tumbling", Object::default().with("size", size).with("offset", offset))
     }
 
     /// Sliding windows that begin `offset` after the epoch's.
+    #[inline(never)]
     pub fn sliding_from(size: &str, hop: &str, offset: &str) -> Self {
         let lengths = Object::default().with("size", size).with("hop", hop).with("offset", offset);
         Self::of("sliding", lengths)
@@ -56,6 +61,7 @@ described!(Feature);
 
 /// The feature of a column: of an aggregate, or of a step's output.
 #[track_caller]
+#[inline(never)]
 pub fn feature(name: &str) -> Feature {
     Feature {
         place: Location::caller(),
@@ -67,12 +73,14 @@ pub fn feature(name: &str) -> Feature {
 
 impl Feature {
     /// The column, where it has another name.
+    #[inline(never)]
     pub fn column(mut self, column: &str) -> Self {
         self.head.set("column", column);
         self
     }
 
     /// A type that its own must match.
+    #[inline(never)]
     pub fn data_type<T: Typed>(mut self) -> Self {
         let mut written = String::new();
         T::write_type(&mut written);
@@ -81,11 +89,13 @@ impl Feature {
     }
 
     /// What stands for it where there is nothing to serve.
+    #[inline(never)]
     pub fn default_value(mut self, value: impl DefaultValue) -> Self {
         self.head.set("default", default_json(&value));
         self
     }
 
+    #[inline(never)]
     pub(super) fn into_object(self) -> Object {
         self.describe(self.head.clone())
     }
@@ -119,6 +129,7 @@ described!(FeatureView);
 /// A feature view; give it its entity and its source. Without features every
 /// aggregate and every output of a post-transform is one.
 #[track_caller]
+#[inline(never)]
 pub fn feature_view(name: &str) -> FeatureView {
     FeatureView {
         place: Location::caller(),
@@ -142,12 +153,14 @@ pub fn feature_view(name: &str) -> FeatureView {
 
 impl FeatureView {
     /// Its version, 1 if none is given.
+    #[inline(never)]
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
         self
     }
 
     /// Adds an entity that it describes.
+    #[inline(never)]
     pub fn entity(mut self, name: &str) -> Self {
         self.entities.push(name.to_owned());
         self
@@ -155,71 +168,83 @@ impl FeatureView {
 
     /// The field of the source that holds a join key, where it has another
     /// name.
+    #[inline(never)]
     pub fn join_key(mut self, key: &str, field: &str) -> Self {
         self.join_keys.set(key, field);
         self
     }
 
     /// The source of its events.
+    #[inline(never)]
     pub fn source(mut self, name: &str) -> Self {
         self.source = name.to_owned();
         self
     }
 
     /// Only the rows for which the SQL expression is true.
+    #[inline(never)]
     pub fn filter(mut self, expression: &str) -> Self {
         self.filter = Some(expression.to_owned());
         self
     }
 
     /// Adds what is computed of each row.
+    #[inline(never)]
     pub fn step(mut self, step: Step) -> Self {
         self.steps.push(step.into_object());
         self
     }
 
     /// One window that emits, for all aggregates.
+    #[inline(never)]
     pub fn window(mut self, window: Window) -> Self {
         self.window = Some(window);
         self
     }
 
     /// Adds an aggregate.
+    #[inline(never)]
     pub fn aggregate(mut self, name: &str, aggregation: Aggregation) -> Self {
         self.aggregates.push(aggregation.into_object(name));
         self
     }
 
     /// Adds what is computed of the aggregates' values.
+    #[inline(never)]
     pub fn post_step(mut self, step: Step) -> Self {
         self.post_steps.push(step.into_object());
         self
     }
 
     /// Adds a feature. As soon as one is given, only those given are served.
+    #[inline(never)]
     pub fn feature(mut self, feature: Feature) -> Self {
         self.features.push(feature.into_object());
         self
     }
 
     /// How old a value may be; for ever if none is given.
+    #[inline(never)]
     pub fn ttl(mut self, ttl: &str) -> Self {
         self.policies.set("ttl", ttl);
         self
     }
 
     /// `null` (as if not given), `default` or `fail`.
+    #[inline(never)]
     pub fn on_error(mut self, policy: &str) -> Self {
         self.policies.set("on_error", policy);
         self
     }
 
     /// Checks that it reads a field of its source, as in `orders.amount`.
+    #[inline(never)]
     pub fn depends_on(mut self, field: &str) -> Self {
         self.depends_on.push(field.to_owned());
         self
     }
 
+    #[inline(never)]
     pub(super) fn into_object(self) -> Object {
         let mut object = Object::default().with("name", self.name.as_str());
         if let Some(version) = self.version {
