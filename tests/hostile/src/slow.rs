@@ -59,7 +59,14 @@ pub fn slow_functions() -> Vec<Slow> {
             locals_in_loops,
         ),
         slow("ways-out-of-a-block", "one place where many ways meet", 40_000, 5_000, 8, ways_out),
-        slow("values-on-ways-out", "many values on many ways", 4_000, 1_500, 6, values_on_ways_out),
+        slow(
+            "values-on-ways-out",
+            "many values on many ways",
+            16_000,
+            1_500,
+            6,
+            values_on_ways_out,
+        ),
         slow("loops-in-a-row", "checks of fuel and deadline", 100_000, 8_000, 12, loops_in_a_row),
         slow(
             "locals-through-loops",
