@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as ArrowType, Field, FieldRef, Schema, SchemaRef};
-use unskew_definition::{DataType, TransformSignature};
+use unskew_definition::{DataType, TransformSignature, listed};
 use unskew_executor::{ErrorPolicy, TransformKernel, TransformOperator, converts};
 
 use crate::error::BatchError;
@@ -430,14 +430,4 @@ fn output_schema(input: &Schema, kept: &KeptSchema, outputs: Vec<Field>) -> (usi
     let fields = kept.iter().cloned().chain(outputs.into_iter().map(Arc::new));
     let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata);
     (kept.len(), Arc::new(schema))
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 30;
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        0 => "none".to_owned(),
-        n if n <= SHOWN => names.join(", "),
-        n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
-    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema};
 use serde_json::value::RawValue;
@@ -14,37 +14,11 @@ use serde_json::{Map, Value};
 use unskew_batch::{
     BatchError, ParquetCompression, TableReader, TableWriter, TrainingJob, source_files, train,
 };
-use unskew_cases::{Answer, Case, Question, case_files, event_batch};
-use unskew_definition::{DataType, Name};
+use unskew_cases::{Answer, Case, Question, case_files, event_batch, spelled};
+use unskew_definition::DataType;
+use unskew_executor::NoModules;
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
-use unskew_executor::{AggregateKernel, EvaluationError, ModuleCatalog, TransformKernel};
 use unskew_plan::{ServiceFeature, SourcePlan};
-
-struct NoModules;
-
-impl ModuleCatalog for NoModules {
-    fn transform(
-        &self,
-        module: &Name,
-        _: &Name,
-    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
-        Err(EvaluationError::Module {
-            module: module.to_string(),
-            reason: "cases have none".into(),
-        })
-    }
-
-    fn aggregate(
-        &self,
-        module: &Name,
-        _: &Name,
-    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
-        Err(EvaluationError::Module {
-            module: module.to_string(),
-            reason: "cases have none".into(),
-        })
-    }
-}
 
 #[test]
 fn every_case_is_answered_from_files_as_it_says() {
@@ -140,14 +114,6 @@ fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Re
     Ok(())
 }
 
-fn parse_time(text: &str) -> anyhow::Result<i64> {
-    let mut time = ColumnBuilder::new(&DataType::Timestamp, 1);
-    time.push_text(text)?;
-    let time = time.finish();
-    let time = time.as_any().downcast_ref::<TimestampMicrosecondArray>();
-    Ok(time.context("a timestamp is one")?.value(0))
-}
-
 /// The events of a source in two files of one format.
 fn write_events(
     case: &Case,
@@ -157,13 +123,8 @@ fn write_events(
 ) -> anyhow::Result<()> {
     let none = unskew_cases::Events::Rows(Vec::new());
     let events = case.events.get(source.name.as_str()).unwrap_or(&none);
-    let fields: Vec<String> = source.fields.iter().map(|field| field.name.to_string()).collect();
-    let batch = event_batch(events, &fields, &parse_time)?;
+    let batch = event_batch(events, source)?;
     let schema = batch.schema();
-    let columns = schema.fields().iter().zip(&source.fields);
-    let columns = columns.map(|(c, field)| Field::new(&field.column, c.data_type().clone(), true));
-    let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?;
     let half = batch.num_rows() / 2;
     // The later rows in the file that is read first.
     for (part, rows) in [("a", half..batch.num_rows()), ("b", 0..half)] {
@@ -176,11 +137,6 @@ fn write_events(
 }
 
 fn write_labels(case: &Case, questions: &[&Question], path: &Path) -> anyhow::Result<()> {
-    let text = |value: Option<&Value>| match value {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-    };
     let mut fields = vec![Field::new("label time", arrow::datatypes::DataType::Utf8, true)];
     let times = questions.iter().map(|question| question.at.clone());
     let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(times))];
@@ -189,7 +145,7 @@ fn write_labels(case: &Case, questions: &[&Question], path: &Path) -> anyhow::Re
             questions.iter().flat_map(|question| of(question).keys().cloned()).collect();
         for name in names {
             let texts: Vec<Option<String>> =
-                questions.iter().map(|question| text(of(question).get(&name))).collect();
+                questions.iter().map(|question| spelled(of(question).get(&name))).collect();
             let column: ArrayRef = match case.label_types.get(&name) {
                 None => Arc::new(StringArray::from(texts)),
                 Some(data_type) => {

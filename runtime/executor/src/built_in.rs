@@ -6,8 +6,9 @@ mod states;
 mod values;
 
 use arrow::array::{Array, ArrayRef, BinaryArray};
-use unskew_aggregate::{Aggregate, AggregateError, AggregateFunction, OutputKind, ValueKind};
+use unskew_aggregate::{Aggregate, AggregateError, AggregateFunction};
 use unskew_definition::{DataType, Field, Name};
+use unskew_plan::{output_type, value_kind};
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
 use crate::built_in::states::BuiltInStates;
@@ -59,12 +60,7 @@ impl BuiltInAggregate {
             None => None,
         };
         let aggregate = Aggregate::new(function, kind).map_err(BuiltInError::Input)?;
-        let data_type = match aggregate.output() {
-            OutputKind::Scalar(kind) => data_type(kind),
-            OutputKind::List(kind) => {
-                DataType::List { item: Box::new(data_type(kind)), nullable: false }
-            }
-        };
+        let data_type = output_type(aggregate.output());
         let name = Name::new("value").expect("a constant name is a name");
         let field = |data_type: &DataType| Field {
             name: name.clone(),
@@ -144,51 +140,5 @@ impl AggregateKernel for BuiltInAggregate {
 
     fn as_built_in(&self) -> Option<&BuiltInAggregate> {
         Some(self)
-    }
-}
-
-/// None of lists and structs.
-fn value_kind(data_type: &DataType) -> Option<ValueKind> {
-    Some(match *data_type {
-        DataType::Bool => ValueKind::Bool,
-        DataType::Int8 => ValueKind::Int8,
-        DataType::Int16 => ValueKind::Int16,
-        DataType::Int32 => ValueKind::Int32,
-        DataType::Int64 => ValueKind::Int64,
-        DataType::UInt8 => ValueKind::UInt8,
-        DataType::UInt16 => ValueKind::UInt16,
-        DataType::UInt32 => ValueKind::UInt32,
-        DataType::UInt64 => ValueKind::UInt64,
-        DataType::Float32 => ValueKind::Float32,
-        DataType::Float64 => ValueKind::Float64,
-        DataType::Utf8 => ValueKind::Utf8,
-        DataType::Binary => ValueKind::Binary,
-        DataType::Date32 => ValueKind::Date32,
-        DataType::Timestamp => ValueKind::Timestamp,
-        DataType::Decimal128 { precision, scale } => ValueKind::Decimal128 { precision, scale },
-        DataType::List { .. } | DataType::FixedSizeList { .. } | DataType::Struct(_) => {
-            return None;
-        }
-    })
-}
-
-fn data_type(kind: ValueKind) -> DataType {
-    match kind {
-        ValueKind::Bool => DataType::Bool,
-        ValueKind::Int8 => DataType::Int8,
-        ValueKind::Int16 => DataType::Int16,
-        ValueKind::Int32 => DataType::Int32,
-        ValueKind::Int64 => DataType::Int64,
-        ValueKind::UInt8 => DataType::UInt8,
-        ValueKind::UInt16 => DataType::UInt16,
-        ValueKind::UInt32 => DataType::UInt32,
-        ValueKind::UInt64 => DataType::UInt64,
-        ValueKind::Float32 => DataType::Float32,
-        ValueKind::Float64 => DataType::Float64,
-        ValueKind::Utf8 => DataType::Utf8,
-        ValueKind::Binary => DataType::Binary,
-        ValueKind::Date32 => DataType::Date32,
-        ValueKind::Timestamp => DataType::Timestamp,
-        ValueKind::Decimal128 { precision, scale } => DataType::Decimal128 { precision, scale },
     }
 }

@@ -40,7 +40,7 @@ pub use module_aggregate::ModuleAggregate;
 pub use on_error::ErrorPolicy;
 pub use row_order::{RowOrder, RowTie};
 pub use state_bytes::StateBytesError;
-pub use steps::{ModuleCatalog, StepFailures, SteppedRows, StepsOperator};
+pub use steps::{ModuleCatalog, NoModules, StepFailures, SteppedRows, StepsOperator};
 pub use trailing_window::TrailingWindow;
 pub use transform::TransformOperator;
 pub use unskew_column::{arrow_name, converts, text};

@@ -33,6 +33,35 @@ pub trait ModuleCatalog {
     ) -> Result<Arc<dyn AggregateKernel>, EvaluationError>;
 }
 
+/// No modules: for definitions of SQL and built-in aggregates alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoModules;
+
+impl NoModules {
+    fn lacks(module: &Name) -> EvaluationError {
+        let reason = "there are no modules here".to_owned();
+        EvaluationError::Module { module: module.to_string(), reason }
+    }
+}
+
+impl ModuleCatalog for NoModules {
+    fn transform(
+        &self,
+        module: &Name,
+        _transform: &Name,
+    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
+        Err(Self::lacks(module))
+    }
+
+    fn aggregate(
+        &self,
+        module: &Name,
+        _aggregate: &Name,
+    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
+        Err(Self::lacks(module))
+    }
+}
+
 /// [`ModuleCatalog`] as expressions want it.
 pub(crate) struct Kernels<'a>(pub(crate) &'a dyn ModuleCatalog);
 

@@ -7,46 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use arrow::array::{
-    Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
-};
+use arrow::array::{Array, ArrayRef, StringArray, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Field, Schema};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use unskew_cases::{Answer, Case, Question, case_files, event_batch};
+use unskew_cases::{Answer, Case, Question, case_files, event_batch, parse_time, spelled};
 use unskew_definition::{DataType, Name};
+use unskew_executor::NoModules;
 use unskew_executor::rows::{Acceptance, AcceptedRows, ColumnReader, SourceReader};
 use unskew_executor::service::{Questions, ServiceOperator, ViewOperator};
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
-use unskew_executor::{AggregateKernel, EvaluationError, ModuleCatalog, TransformKernel};
 use unskew_plan::{FeaturePlan, OnDemandOrigin, SourcePlan};
-
-struct NoModules;
-
-impl ModuleCatalog for NoModules {
-    fn transform(
-        &self,
-        module: &Name,
-        _: &Name,
-    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
-        Err(EvaluationError::Module {
-            module: module.to_string(),
-            reason: "cases have none".into(),
-        })
-    }
-
-    fn aggregate(
-        &self,
-        module: &Name,
-        _: &Name,
-    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
-        Err(EvaluationError::Module {
-            module: module.to_string(),
-            reason: "cases have none".into(),
-        })
-    }
-}
 
 #[test]
 fn every_case_is_answered_as_it_says() {
@@ -115,30 +86,11 @@ impl Order {
     }
 }
 
-fn parse_time(text: &str) -> anyhow::Result<i64> {
-    let mut time = ColumnBuilder::new(&DataType::Timestamp, 1);
-    time.push_text(text)?;
-    let time = time.finish();
-    let time = time.as_any().downcast_ref::<TimestampMicrosecondArray>();
-    Ok(time.context("a timestamp is one")?.value(0))
-}
-
 fn accepted(case: &Case, source: &Arc<SourcePlan>, order: Order) -> anyhow::Result<AcceptedRows> {
     let mut acceptance = Acceptance::new(Arc::clone(source));
     let place: Arc<str> = "events".into();
     if let Some(events) = case.events.get(source.name.as_str()) {
-        let fields: Vec<String> =
-            source.fields.iter().map(|field| field.name.to_string()).collect();
-        let batch = event_batch(events, &fields, &parse_time)?;
-        // Files have the names of the source's field map.
-        let schema = batch.schema();
-        let columns = schema
-            .fields()
-            .iter()
-            .zip(&source.fields)
-            .map(|(column, field)| Field::new(&field.column, column.data_type().clone(), true));
-        let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-        let batch = RecordBatch::try_new(schema, batch.columns().to_vec())?;
+        let batch = event_batch(events, source)?;
         let reader = SourceReader::new(source, &batch.schema())?;
         for rows in order.pieces(batch.num_rows()) {
             let piece = take_record_batch(&batch, &UInt32Array::from(rows.clone()))?;
@@ -334,11 +286,7 @@ fn questions_of(operator: &ServiceOperator, questions: &[&Question]) -> anyhow::
     let mut asked = Questions::new(times.collect::<anyhow::Result<_>>()?);
     let column =
         |of: &dyn Fn(&Question) -> &Map<String, Value>, name: &str, data_type: &DataType| {
-            let texts = questions.iter().map(|question| match of(question).get(name) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(other) => Some(other.to_string()),
-            });
+            let texts = questions.iter().map(|question| spelled(of(question).get(name)));
             let texts: ArrayRef = Arc::new(StringArray::from_iter(texts));
             let reader = ColumnReader::new(texts.data_type(), data_type).context("text is read")?;
             let (column, faults) = reader.read(&texts)?;

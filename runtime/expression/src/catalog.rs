@@ -1,10 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use unskew_definition::{Name, TransformSignature};
+use unskew_definition::{FeatureReference, Name, TransformSignature};
 use unskew_host::TransformKernel;
-
-use crate::reference::FeatureReference;
 
 /// A transform of a module, as an expression calls it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use unskew_definition::{DataType, Field, Name};
+use unskew_definition::{DataType, FeatureReference, Field, Name};
 use unskew_host::{CallError, Outcome, TransformKernel};
 
 use crate::catalog::{
@@ -11,7 +11,7 @@ use crate::error::{BindError, ExpressionError};
 use crate::evaluate::evaluate;
 use crate::lower::{Lowered, lower};
 use crate::parse::parse;
-use crate::reference::{self, Extracted, FeatureReference};
+use crate::reference::{self, Extracted};
 use crate::tree::{Call, Expression};
 
 /// A SQL expression over known columns: parsed, typed and lowered.

@@ -51,4 +51,3 @@ pub use catalog::{
 };
 pub use error::{BindError, ExpressionError};
 pub use expression::{BoundExpression, FieldPath, SqlExpression};
-pub use reference::FeatureReference;

@@ -1,31 +1,6 @@
-use std::fmt;
-
-use unskew_definition::Name;
+use unskew_definition::{FeatureReference, Name};
 
 use crate::error::ExpressionError;
-
-/// A feature of another view, named in a text as `{{view.feature}}`, or
-/// `{{view.feature@v2}}` for a version of the view.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FeatureReference {
-    /// The view.
-    pub view: Name,
-    /// The feature.
-    pub feature: Name,
-    /// The view's version; the greatest if none is named.
-    pub version: Option<u32>,
-}
-
-impl fmt::Display for FeatureReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { view, feature, version } = self;
-        write!(f, "{view}:{feature}")?;
-        match version {
-            Some(version) => write!(f, "@v{version}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// A text in which every reference has become a quoted identifier of the same
 /// length, so that positions stay true, and the references in their order,

@@ -3,7 +3,8 @@
 mod shared;
 
 use shared::{Transforms, analyze, columns};
-use unskew_expression::{FeatureReference, NoFunctions, ReferenceResolver, SqlExpression};
+use unskew_definition::FeatureReference;
+use unskew_expression::{NoFunctions, ReferenceResolver, SqlExpression};
 
 #[test]
 fn mistakes_say_where_and_what_to_do() {

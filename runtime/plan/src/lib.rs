@@ -5,6 +5,7 @@
 //! This room does no I/O and computes no value. What is wrong with a
 //! definition is said here or in `unskew-definition`, before any row is read.
 
+mod aggregate_types;
 mod json;
 mod lineage;
 mod on_demand_view_plan;
@@ -15,6 +16,7 @@ mod source_plan;
 mod step_plan;
 mod view_plan;
 
+pub use aggregate_types::{data_type, output_type, value_kind};
 pub use lineage::{EdgeKind, Lineage, LineageEdge, LineageNode};
 pub use on_demand_view_plan::{
     OnDemandInputPlan, OnDemandOrigin, OnDemandViewPlan, REQUEST_TIMESTAMP, ServiceFeature,

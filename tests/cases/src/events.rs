@@ -7,17 +7,15 @@ use arrow::array::{
 use arrow::datatypes::{Field, Schema};
 use serde_json::{Map, Value};
 use unskew_definition::parse_duration;
+use unskew_plan::SourcePlan;
 
 use crate::case::{Events, Generate};
+use crate::values::{parse_time, spelled};
 
-/// Events as a table of texts, as a CSV file would have them; generated times
-/// as times. `columns` are its columns, in this order; `parse_time` reads a
-/// time as microseconds since the epoch.
-pub fn event_batch(
-    events: &Events,
-    columns: &[String],
-    parse_time: &dyn Fn(&str) -> anyhow::Result<i64>,
-) -> anyhow::Result<RecordBatch> {
+/// Events of a source as a table of texts, as a CSV file would have them;
+/// generated times as times. Its columns are named as in the source's files.
+pub fn event_batch(events: &Events, source: &SourcePlan) -> anyhow::Result<RecordBatch> {
+    let columns: Vec<String> = source.fields.iter().map(|field| field.name.to_string()).collect();
     let (rows, arrays) = match events {
         Events::Rows(rows) => {
             for row in rows {
@@ -26,15 +24,15 @@ pub fn event_batch(
                 }
             }
             let column = |name: &String| -> ArrayRef {
-                Arc::new(StringArray::from_iter(rows.iter().map(|row| text(row.get(name)))))
+                Arc::new(StringArray::from_iter(rows.iter().map(|row| spelled(row.get(name)))))
             };
             (rows.len(), columns.iter().map(column).collect::<Vec<_>>())
         }
         Events::Generated { generate: Generate { rows, fields } } => {
             let column = |name: &String| match fields.get(name) {
-                Some(Value::Object(formula)) => generated(formula, *rows, parse_time),
+                Some(Value::Object(formula)) => generated(formula, *rows),
                 constant => {
-                    let text = text(constant);
+                    let text = spelled(constant);
                     Ok(Arc::new(StringArray::from_iter((0..*rows).map(|_| text.as_deref()))) as _)
                 }
             };
@@ -42,27 +40,15 @@ pub fn event_batch(
             (*rows, columns.collect::<anyhow::Result<_>>()?)
         }
     };
-    let fields = columns.iter().zip(&arrays);
-    let fields = fields.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
+    let fields = source.fields.iter().zip(&arrays);
+    let fields =
+        fields.map(|(field, array)| Field::new(&field.column, array.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
 }
 
-/// A value as the text that spells it.
-fn text(value: Option<&Value>) -> Option<String> {
-    match value {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-    }
-}
-
-fn generated(
-    formula: &Map<String, Value>,
-    rows: usize,
-    parse_time: &dyn Fn(&str) -> anyhow::Result<i64>,
-) -> anyhow::Result<ArrayRef> {
+fn generated(formula: &Map<String, Value>, rows: usize) -> anyhow::Result<ArrayRef> {
     let whole = |name: &str, otherwise: i64| match formula.get(name) {
         None => Ok(otherwise),
         Some(value) => value.as_i64().with_context(|| format!("{name} is no whole number")),

@@ -6,9 +6,11 @@
 mod case;
 mod events;
 mod plan;
+mod values;
 
 pub use case::{Answer, Case, DeadLetter, Emitted, Events, Generate, Question, Warnings};
 pub use events::event_batch;
+pub use values::{parse_time, spelled};
 
 use std::path::{Path, PathBuf};
 

@@ -38,40 +38,42 @@ impl Case {
                     names.extend(view.features().iter().map(full));
                 }
             }
-            if let Some(group) = groups
-                .iter_mut()
-                .find(|(known, _, asked)| *known == names && asked[0].service == question.service)
-            {
-                group.2.push(question);
-                continue;
-            }
-            let features: Vec<ServiceFeature> =
+            let mut features: Vec<ServiceFeature> =
                 names.iter().map(|name| find(plan, name)).collect::<anyhow::Result<_>>()?;
-            let Some(service) = &question.service else {
-                groups.push((names, features, vec![question]));
-                continue;
+            if let Some(service) = &question.service {
+                (names, features) = in_order_of(plan, service, &names, &features)?;
+            }
+            let is_alike = |group: &&mut (Vec<String>, Vec<ServiceFeature>, Vec<&Question>)| {
+                group.0 == names && group.2[0].service == question.service
             };
-            let service = plan.services.iter().find(|s| s.name == **service);
-            let served = service.context("no such service")?.features.clone();
-            // In the service's order, which is not that of `expect`.
-            let name_of = |served: &ServiceFeature| {
-                let same = |f: &ServiceFeature| {
-                    f.view.id() == served.view.id() && f.feature == served.feature
-                };
-                features.iter().position(same).map(|at| names[at].clone())
-            };
-            let in_order: Option<Vec<String>> = served.iter().map(name_of).collect();
-            match in_order {
-                Some(in_order) if in_order.len() == names.len() => {
-                    groups.push((in_order, served, vec![question]));
-                }
-                _ => bail!(
-                    "service {} does not serve exactly {names:?}",
-                    question.service.as_deref().unwrap_or("")
-                ),
+            match groups.iter_mut().find(is_alike) {
+                Some((_, _, questions)) => questions.push(question),
+                None => groups.push((names, features, vec![question])),
             }
         }
         Ok(groups)
+    }
+}
+
+/// What a service serves, in its own order, each with its name among `names`;
+/// it must be exactly `features`.
+fn in_order_of(
+    plan: &FeaturePlan,
+    service: &str,
+    names: &[String],
+    features: &[ServiceFeature],
+) -> anyhow::Result<(Vec<String>, Vec<ServiceFeature>)> {
+    let found = plan.services.iter().find(|known| known.name == *service);
+    let served = found.context("no such service")?.features.clone();
+    let name_of = |served: &ServiceFeature| {
+        let same =
+            |f: &ServiceFeature| f.view.id() == served.view.id() && f.feature == served.feature;
+        features.iter().position(same).map(|at| names[at].clone())
+    };
+    let in_order: Option<Vec<String>> = served.iter().map(name_of).collect();
+    match in_order {
+        Some(in_order) if in_order.len() == names.len() => Ok((in_order, served)),
+        _ => bail!("service {service} does not serve exactly {names:?}"),
     }
 }
 

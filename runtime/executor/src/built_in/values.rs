@@ -13,8 +13,7 @@ use arrow::datatypes::{
 };
 use unskew_aggregate::{OutputKind, Overflow, Value, ValueKind};
 use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
-
-use crate::built_in::data_type;
+use unskew_plan::data_type;
 
 /// The values of an aggregate in the making, of which some may be errors.
 pub(crate) struct OutcomeBuilder {

@@ -35,6 +35,14 @@ pub struct AcceptedRows {
     pub dead_letters: Vec<DeadLetter>,
 }
 
+impl AcceptedRows {
+    /// Where the row at `row` came from, in words.
+    pub(crate) fn place_of(&self, row: u32) -> String {
+        let (file, file_row) = &self.origins[row as usize];
+        format!("{file}, row {file_row}")
+    }
+}
+
 /// Decides which rows of a source count: takes them in any order and in pieces
 /// of any size, and gives the same rows for every order and size.
 pub struct Acceptance {

@@ -15,6 +15,9 @@ pub struct ViewAnswers {
     /// The event time of what was found, in microseconds: of a trailing window
     /// that of the newest event in the longest one.
     pub event_timestamps: Vec<Option<i64>>,
+    /// The questions, ascending, that are at the very time of an event of their
+    /// entity whose source does not say when it was known.
+    pub at_event_times: Vec<usize>,
 }
 
 /// The answers of one feature.

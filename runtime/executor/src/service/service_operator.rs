@@ -111,9 +111,7 @@ impl ServiceOperator {
             let prepared = operator.prepare(source)?;
             let answers = prepared.answer(questions)?;
             warnings.extend_from_slice(prepared.warnings());
-            for question in prepared.at_event_times(questions)? {
-                at_event_time[question] = true;
-            }
+            answers.at_event_times.iter().for_each(|question| at_event_time[*question] = true);
             dead_letters.extend(prepared.into_dead_letters());
             known.insert(view.id.clone(), answers);
         }

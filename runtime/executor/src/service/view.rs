@@ -95,10 +95,7 @@ impl ViewOperator {
         let (rows, batch) = self.filtered(source, rows, &mut warnings)?;
         let SteppedRows { columns, failures } =
             self.steps.evaluate(batch.columns().to_vec(), batch.num_rows())?;
-        let place = |row: usize| {
-            let (file, file_row) = &source.origins[rows[row] as usize];
-            format!("{file}, row {file_row}")
-        };
+        let place = |row: usize| source.place_of(rows[row]);
         if view.on_error == OnError::Fail {
             refuse_failures(&view.id, &failures, place)?;
         }
@@ -171,10 +168,7 @@ impl ViewOperator {
             if rows.len() == source.batch.num_rows() { source.batch.clone() } else { of(&rows)? };
         let Some(filter) = &self.filter else { return Ok((rows, batch)) };
         let Outcome { columns, errors, .. } = filter.evaluate(&batch, None)?;
-        let place = |row: usize| {
-            let (file, file_row) = &source.origins[rows[row] as usize];
-            format!("{file}, row {file_row}")
-        };
+        let place = |row: usize| source.place_of(rows[row]);
         let name = filter.expression().text();
         self.refuse_or_warn(name, &errors, &place, warnings)?;
         let keep = columns[0].as_boolean();

@@ -95,16 +95,12 @@ impl ViewRows<'_> {
 
     /// The questions that are asked at the very moment of an event of their
     /// entity, of which nobody says when it was known.
-    pub(crate) fn at_event_times(
-        &self,
-        questions: &Questions,
-    ) -> Result<Vec<usize>, EvaluationError> {
-        let Some(instants) = &self.instants else { return Ok(Vec::new()) };
-        let asked = self.asked_entities(questions)?;
+    fn at_event_times(&self, asked: &[u32], questions: &Questions) -> Vec<usize> {
+        let Some(instants) = &self.instants else { return Vec::new() };
         let instants: HashSet<&(u32, i64)> = instants.iter().collect();
         let same = asked.iter().zip(questions.times()).enumerate();
         let same = same.filter(|(_, (entity, time))| instants.contains(&(**entity, **time)));
-        Ok(same.map(|(question, _)| question).collect())
+        same.map(|(question, _)| question).collect()
     }
 
     /// The features of every row that windows emitted; a tombstone's are null.
@@ -136,7 +132,9 @@ impl ViewRows<'_> {
     /// Answers all questions.
     pub fn answer(&self, questions: &Questions) -> Result<ViewAnswers, EvaluationError> {
         let view = self.view();
-        let Found { findings, event_timestamps, columns, failures } = self.find(questions)?;
+        let asked = self.asked_entities(questions)?;
+        let Found { findings, event_timestamps, columns, failures } =
+            self.find(&asked, questions)?;
         let rows = columns.first().map_or(0, |column| column.len());
         let stepped = self.operator.post_steps.evaluate(columns, rows)?;
         let failures: Vec<StepFailures> = failures.into_iter().chain(stepped.failures).collect();
@@ -151,11 +149,13 @@ impl ViewRows<'_> {
             answers(feature, view.on_error, &stepped.columns[feature.column], failed, &findings)
         };
         let features = view.features.iter().map(of).collect::<Result<_, _>>()?;
-        Ok(ViewAnswers { features, event_timestamps })
+        let at_event_times = self.at_event_times(&asked, questions);
+        Ok(ViewAnswers { features, event_timestamps, at_event_times })
     }
 
-    fn find(&self, questions: &Questions) -> Result<Found, EvaluationError> {
-        let asked = Asked::new(&self.asked_entities(questions)?, questions.times());
+    /// `asked` are the entities of the questions.
+    fn find(&self, asked: &[u32], questions: &Questions) -> Result<Found, EvaluationError> {
+        let asked = Asked::new(asked, questions.times());
         match &self.contents {
             Contents::Latest { index, event_timestamps, columns, failures } => {
                 let rows = latest_rows(index, &asked);

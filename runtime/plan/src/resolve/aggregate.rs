@@ -1,8 +1,9 @@
-use unskew_aggregate::{AggregateFunction, ListSize, OutputKind, Quantile, ValueKind};
+use unskew_aggregate::{AggregateFunction, ListSize, Quantile};
 use unskew_definition::{
     Aggregate, AggregateFunctionName, DataType, Name, Place, Placed, listed, meant,
 };
 
+use crate::aggregate_types::{output_type, value_kind};
 use crate::resolve::columns::Columns;
 use crate::resolve::step::Function;
 use crate::resolve::window::default_hop_us;
@@ -211,12 +212,7 @@ impl Resolver<'_> {
         };
         match unskew_aggregate::Aggregate::new(function, kind) {
             Ok(resolved) => {
-                let data_type = match resolved.output() {
-                    OutputKind::Scalar(kind) => data_type(kind),
-                    OutputKind::List(kind) => {
-                        DataType::List { item: Box::new(data_type(kind)), nullable: false }
-                    }
-                };
+                let data_type = output_type(resolved.output());
                 Some(Resolved {
                     function: AggregateFunctionPlan::BuiltIn(function),
                     inputs: at.into_iter().collect(),
@@ -288,52 +284,4 @@ fn usual_name(name: &str) -> Option<&'static str> {
         "latest" => "last",
         _ => return None,
     })
-}
-
-/// The kind of a scalar type.
-pub(crate) fn value_kind(data_type: &DataType) -> Option<ValueKind> {
-    Some(match data_type {
-        DataType::Bool => ValueKind::Bool,
-        DataType::Int8 => ValueKind::Int8,
-        DataType::Int16 => ValueKind::Int16,
-        DataType::Int32 => ValueKind::Int32,
-        DataType::Int64 => ValueKind::Int64,
-        DataType::UInt8 => ValueKind::UInt8,
-        DataType::UInt16 => ValueKind::UInt16,
-        DataType::UInt32 => ValueKind::UInt32,
-        DataType::UInt64 => ValueKind::UInt64,
-        DataType::Float32 => ValueKind::Float32,
-        DataType::Float64 => ValueKind::Float64,
-        DataType::Utf8 => ValueKind::Utf8,
-        DataType::Binary => ValueKind::Binary,
-        DataType::Date32 => ValueKind::Date32,
-        DataType::Timestamp => ValueKind::Timestamp,
-        DataType::Decimal128 { precision, scale } => {
-            ValueKind::Decimal128 { precision: *precision, scale: *scale }
-        }
-        DataType::List { .. } | DataType::FixedSizeList { .. } | DataType::Struct(_) => {
-            return None;
-        }
-    })
-}
-
-fn data_type(kind: ValueKind) -> DataType {
-    match kind {
-        ValueKind::Bool => DataType::Bool,
-        ValueKind::Int8 => DataType::Int8,
-        ValueKind::Int16 => DataType::Int16,
-        ValueKind::Int32 => DataType::Int32,
-        ValueKind::Int64 => DataType::Int64,
-        ValueKind::UInt8 => DataType::UInt8,
-        ValueKind::UInt16 => DataType::UInt16,
-        ValueKind::UInt32 => DataType::UInt32,
-        ValueKind::UInt64 => DataType::UInt64,
-        ValueKind::Float32 => DataType::Float32,
-        ValueKind::Float64 => DataType::Float64,
-        ValueKind::Utf8 => DataType::Utf8,
-        ValueKind::Binary => DataType::Binary,
-        ValueKind::Date32 => DataType::Date32,
-        ValueKind::Timestamp => DataType::Timestamp,
-        ValueKind::Decimal128 { precision, scale } => DataType::Decimal128 { precision, scale },
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use unskew_definition::{
     DataType, FeatureReference, Name, OnDemandFeatureView, OnError, Place, Section, Step, meant,
 };
-use unskew_expression::{FeatureReference as SqlReference, ReferenceResolver, SqlExpression};
+use unskew_expression::{ReferenceResolver, SqlExpression};
 
 use crate::on_demand_view_plan::{
     OnDemandInputPlan, OnDemandOrigin, OnDemandViewPlan, REQUEST_TIMESTAMP, ViewReference,
@@ -250,11 +250,8 @@ fn sql_references(view: &OnDemandFeatureView) -> Vec<(FeatureReference, Place)> 
     for step in &view.transforms {
         let Step::Sql(step) = step else { continue };
         for (_, text) in &step.outputs {
-            for SqlReference { view, feature, version } in
-                SqlExpression::references_of(text).unwrap_or_default()
-            {
-                found.push((FeatureReference { view, feature, version }, text.place.clone()));
-            }
+            let references = SqlExpression::references_of(text).unwrap_or_default();
+            found.extend(references.into_iter().map(|found| (found, text.place.clone())));
         }
     }
     found
@@ -291,10 +288,8 @@ fn own_name(reference: &FeatureReference, view: &OnDemandFeatureView, columns: &
 struct InSql(BTreeMap<FeatureReference, usize>);
 
 impl ReferenceResolver for InSql {
-    fn resolve(&self, reference: &SqlReference) -> Result<usize, String> {
-        let SqlReference { view, feature, version } = reference.clone();
-        let reference = FeatureReference { view, feature, version };
-        let found = self.0.get(&reference).copied();
+    fn resolve(&self, reference: &FeatureReference) -> Result<usize, String> {
+        let found = self.0.get(reference).copied();
         found.ok_or_else(|| format!("there is no feature {reference}"))
     }
 }
