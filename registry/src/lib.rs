@@ -1,0 +1,1 @@
+//! What a project knows between runs, in one SQLite file.

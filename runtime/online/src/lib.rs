@@ -1,0 +1,1 @@
+//! The online driver: HTTP requests in, features out.

@@ -1,0 +1,1 @@
+//! Online and offline stores: traits, backends, one conformance suite for each trait.
