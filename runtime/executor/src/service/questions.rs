@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, TimestampMicrosecondArray, UInt32Array};
+use arrow::compute::take;
 use unskew_definition::Name;
 use unskew_plan::{RequestSourcePlan, ViewPlan};
 
@@ -55,6 +56,19 @@ impl Questions {
         self.check_length(field.as_str(), &values)?;
         self.requests.insert((source, field), values);
         Ok(())
+    }
+
+    /// The questions at these places, in this order.
+    pub fn take(&self, rows: &[u32]) -> Result<Self, EvaluationError> {
+        let places = UInt32Array::from(rows.to_vec());
+        let mut part = Self::new(rows.iter().map(|row| self.times[*row as usize]).collect());
+        for (name, values) in &self.keys {
+            part.keys.insert(name.clone(), take(values, &places, None)?);
+        }
+        for (name, values) in &self.requests {
+            part.requests.insert(name.clone(), take(values, &places, None)?);
+        }
+        Ok(part)
     }
 
     fn check_length(&self, name: &str, values: &ArrayRef) -> Result<(), EvaluationError> {
