@@ -26,6 +26,7 @@ pub(crate) trait Fixture {
     async fn open(&self) -> Arc<dyn OnlineStore>;
 }
 
+/// Makes a test of each function of the suite, or of those that are named, for a fixture.
 #[macro_export]
 macro_rules! online_conformance {
     ($fixture:ty: $($test:ident),* $(,)?) => {$(
