@@ -36,6 +36,34 @@ pub struct AcceptedRows {
 }
 
 impl AcceptedRows {
+    /// These rows alone, which are given in ascending order. The log stays
+    /// whole: the others have moved watermarks, too.
+    pub fn only(&self, rows: &[u32]) -> Result<Self, RowsError> {
+        let Self {
+            source,
+            batch,
+            event_timestamps,
+            created_timestamps,
+            broker_timestamps,
+            log,
+            origins,
+            dead_letters: _,
+        } = self;
+        let at = |times: &Vec<i64>| rows.iter().map(|row| times[*row as usize]).collect();
+        let place = |row: u32| rows.binary_search(&row).ok().map(|place| place as u32);
+        let record = |record: &LogRecord| LogRecord { row: record.row.and_then(place), ..*record };
+        Ok(Self {
+            source: Arc::clone(source),
+            batch: take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?,
+            event_timestamps: at(event_timestamps),
+            created_timestamps: created_timestamps.as_ref().map(at),
+            broker_timestamps: broker_timestamps.as_ref().map(at),
+            log: log.as_ref().map(|log| log.iter().map(record).collect()),
+            origins: rows.iter().map(|row| origins[*row as usize].clone()).collect(),
+            dead_letters: Vec::new(),
+        })
+    }
+
     /// Where the row at `row` came from, in words.
     pub(crate) fn place_of(&self, row: u32) -> String {
         let (file, file_row) = &self.origins[row as usize];

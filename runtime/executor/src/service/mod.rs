@@ -14,3 +14,5 @@ pub use questions::Questions;
 pub use service_operator::{ServiceAnswers, ServiceFeatureAnswers, ServiceOperator};
 pub use view::ViewOperator;
 pub use view_rows::ViewRows;
+
+pub(crate) use view_rows::{Contents, SeenRows};

@@ -58,17 +58,17 @@ impl Questions {
         Ok(())
     }
 
-    /// The questions at these places, in this order.
-    pub fn take(&self, rows: &[u32]) -> Result<Self, EvaluationError> {
-        let places = UInt32Array::from(rows.to_vec());
-        let mut part = Self::new(rows.iter().map(|row| self.times[*row as usize]).collect());
+    /// These questions alone, in this order.
+    pub fn only(&self, questions: &[usize]) -> Result<Self, EvaluationError> {
+        let rows = UInt32Array::from_iter_values(questions.iter().map(|at| *at as u32));
+        let mut only = Self::new(questions.iter().map(|at| self.times[*at]).collect());
         for (name, values) in &self.keys {
-            part.keys.insert(name.clone(), take(values, &places, None)?);
+            only.keys.insert(name.clone(), take(values, &rows, None)?);
         }
         for (name, values) in &self.requests {
-            part.requests.insert(name.clone(), take(values, &places, None)?);
+            only.requests.insert(name.clone(), take(values, &rows, None)?);
         }
-        Ok(part)
+        Ok(only)
     }
 
     fn check_length(&self, name: &str, values: &ArrayRef) -> Result<(), EvaluationError> {

@@ -161,7 +161,8 @@ fn moments(
     order.sort_by_key(|row| times[*row as usize]);
     let mut moments = Vec::new();
     for rows in order.chunk_by(|a, b| times[*a as usize] == times[*b as usize]) {
-        let part = Arc::new(questions.take(rows)?);
+        let places: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+        let part = Arc::new(questions.only(&places)?);
         moments.push((times[rows[0] as usize], Some(rows.to_vec()), part));
     }
     Ok(moments)
