@@ -74,6 +74,18 @@ pub enum RegistryError {
         /// Name, `@` and version.
         view: String,
     },
+    /// A registered feature is there with values of another type.
+    #[error(
+        "{id} is registered with the type {there}; it cannot become {asked}: register another version"
+    )]
+    OtherType {
+        /// `entity.name.vN`.
+        id: String,
+        /// Its type.
+        there: String,
+        /// The type that was asked for.
+        asked: String,
+    },
     /// SQLite refused for another reason.
     #[error("the registry {path}: {why}")]
     Sqlite {

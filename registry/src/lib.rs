@@ -15,5 +15,5 @@ mod registry;
 pub use error::RegistryError;
 pub use job::{Job, JobKind, NewJob};
 pub use processing::{InputFile, ProcessingState, Slice};
-pub use registered_features::{RegisteredFeature, RegisteredFeatures, RegisteredFeaturesError};
+pub use registered_features::RegisteredFeature;
 pub use registry::Registry;

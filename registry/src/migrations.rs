@@ -1,6 +1,7 @@
 //! The layouts that the file has had; each is made from the one before it. What is released is never changed, only followed by another.
 
-pub(crate) const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE processing (
         view TEXT PRIMARY KEY NOT NULL,
         generation INTEGER NOT NULL,
@@ -42,4 +43,18 @@ pub(crate) const MIGRATIONS: &[&str] = &["
         process INTEGER NOT NULL,
         started_at INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE registered_feature (
+        entity TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        value_type TEXT NOT NULL,
+        description TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (entity, name, version)
+    ) STRICT;
+",
+];

@@ -1,28 +1,9 @@
 //! Features that are registered by REST and belong to no definition.
 
-use std::path::Path;
-use std::time::Duration;
-
 use sqlx::Row as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-};
+use sqlx::sqlite::SqliteRow;
 
-/// How long another process may hold the file.
-const BUSY: Duration = Duration::from_secs(5);
-
-const TABLE: &str = "
-CREATE TABLE IF NOT EXISTS registered_features (
-    entity TEXT NOT NULL,
-    name TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    value_type TEXT NOT NULL,
-    description TEXT NOT NULL,
-    tags TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
-    PRIMARY KEY (entity, name, version)
-) STRICT";
+use crate::{Registry, RegistryError};
 
 /// A feature that was registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,76 +26,19 @@ pub struct RegisteredFeature {
     pub updated_at: i64,
 }
 
-/// Why the registry did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegisteredFeaturesError {
-    /// The file cannot be used.
-    #[error(
-        "the registry {path}: {reason}; check the file and its folder, or give another with registry.path"
-    )]
-    File {
-        /// the file
-        path: String,
-        /// what is wrong
-        reason: String,
-    },
-    /// The feature is there with values of another type.
-    #[error(
-        "{id} is registered with the type {there}; its type cannot become {asked}: register another version"
-    )]
-    OtherType {
-        /// the feature
-        id: String,
-        /// its type
-        there: String,
-        /// the type that was asked for
-        asked: String,
-    },
-}
-
-/// The registered features of a project, in its SQLite file.
-#[derive(Clone, Debug)]
-pub struct RegisteredFeatures {
-    pool: SqlitePool,
-    path: String,
-}
-
-impl RegisteredFeatures {
-    /// Opens the file, which is made if it is not there.
-    pub async fn open(path: &Path) -> Result<Self, RegisteredFeaturesError> {
-        let shown = path.display().to_string();
-        let failed = |reason: String| RegisteredFeaturesError::File { path: shown.clone(), reason };
-        if let Some(dir) = path.parent() {
-            tokio::fs::create_dir_all(dir).await.map_err(|error| failed(error.to_string()))?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(BUSY);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(2)
-            .acquire_timeout(BUSY)
-            .connect_with(options)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        sqlx::query(TABLE).execute(&pool).await.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { pool, path: shown })
-    }
-
+impl Registry {
     /// Whether the file can be read.
-    pub async fn check(&self) -> Result<(), RegisteredFeaturesError> {
-        let read = sqlx::query("SELECT count(*) FROM registered_features").fetch_one(&self.pool);
-        read.await.map(|_| ()).map_err(|error| self.failed(&error))
+    pub async fn check(&self) -> Result<(), RegistryError> {
+        let read = sqlx::query("SELECT count(*) FROM registered_feature").fetch_one(self.pool());
+        read.await.map(|_| ()).map_err(|error| self.error(&error))
     }
 
     /// Registers a feature. One that is there gets the new description and
     /// tags, and keeps when it was made.
-    pub async fn register(
+    pub async fn register_feature(
         &self,
         feature: &RegisteredFeature,
-    ) -> Result<RegisteredFeature, RegisteredFeaturesError> {
+    ) -> Result<RegisteredFeature, RegistryError> {
         let RegisteredFeature {
             entity,
             name,
@@ -127,7 +51,7 @@ impl RegisteredFeatures {
         } = feature;
         let tags = serde_json::to_string(tags).unwrap_or_default();
         let row = sqlx::query(
-            "INSERT INTO registered_features
+            "INSERT INTO registered_feature
                  (entity, name, version, value_type, description, tags, created_at, updated_at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (entity, name, version) DO UPDATE SET
@@ -144,12 +68,12 @@ impl RegisteredFeatures {
         .bind(tags)
         .bind(created_at)
         .bind(updated_at)
-        .fetch_one(&self.pool)
+        .fetch_one(self.pool())
         .await
-        .map_err(|error| self.failed(&error))?;
-        let there = feature_of(&row).map_err(|error| self.failed(&error))?;
+        .map_err(|error| self.error(&error))?;
+        let there = feature_of(&row).map_err(|error| self.error(&error))?;
         if there.value_type != *value_type {
-            return Err(RegisteredFeaturesError::OtherType {
+            return Err(RegistryError::OtherType {
                 id: format!("{entity}.{name}.v{version}"),
                 there: there.value_type,
                 asked: value_type.clone(),
@@ -158,17 +82,13 @@ impl RegisteredFeatures {
         Ok(there)
     }
 
-    /// All of them, by entity, name and version.
-    pub async fn all(&self) -> Result<Vec<RegisteredFeature>, RegisteredFeaturesError> {
-        let rows = sqlx::query("SELECT * FROM registered_features ORDER BY entity, name, version")
-            .fetch_all(&self.pool)
+    /// All registered features, by entity, name and version.
+    pub async fn registered_features(&self) -> Result<Vec<RegisteredFeature>, RegistryError> {
+        let rows = sqlx::query("SELECT * FROM registered_feature ORDER BY entity, name, version")
+            .fetch_all(self.pool())
             .await
-            .map_err(|error| self.failed(&error))?;
-        rows.iter().map(|row| feature_of(row).map_err(|error| self.failed(&error))).collect()
-    }
-
-    fn failed(&self, error: &sqlx::Error) -> RegisteredFeaturesError {
-        RegisteredFeaturesError::File { path: self.path.clone(), reason: error.to_string() }
+            .map_err(|error| self.error(&error))?;
+        rows.iter().map(|row| feature_of(row).map_err(|error| self.error(&error))).collect()
     }
 }
 
@@ -208,28 +128,18 @@ mod tests {
     async fn a_feature_keeps_its_type_and_its_birth() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/registry.sqlite");
-        let registry = RegisteredFeatures::open(&path).await.unwrap();
+        let registry = Registry::open(&path).await.unwrap();
         registry.check().await.unwrap();
-        let first = registry.register(&age("int64", 1)).await.unwrap();
+        let first = registry.register_feature(&age("int64", 1)).await.unwrap();
         assert_eq!(first, age("int64", 1));
-        let other = registry.register(&age("utf8", 2)).await.unwrap_err().to_string();
+        let other = registry.register_feature(&age("utf8", 2)).await.unwrap_err().to_string();
         assert!(other.contains("user.age.v1") && other.contains("another version"), "{other}");
-        let again = registry.register(&age("int64", 3)).await.unwrap();
+        let again = registry.register_feature(&age("int64", 3)).await.unwrap();
         assert_eq!(
             (again.created_at, again.updated_at, again.description.as_str()),
             (1, 3, "at 3")
         );
-        let second = RegisteredFeatures::open(&path).await.unwrap();
-        assert_eq!(second.all().await.unwrap(), [again]);
-    }
-
-    #[tokio::test]
-    async fn a_file_that_is_none_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.sqlite");
-        std::fs::write(&path, "this is no database, and is long enough to be seen as none")
-            .unwrap();
-        let error = RegisteredFeatures::open(&path).await.unwrap_err().to_string();
-        assert!(error.contains("x.sqlite"), "{error}");
+        let second = Registry::open(&path).await.unwrap();
+        assert_eq!(second.registered_features().await.unwrap(), [again]);
     }
 }

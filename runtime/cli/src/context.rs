@@ -20,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) json: bool,
     /// Whether the user wants nothing on stderr but errors.
     pub(crate) quiet: bool,
+    /// How much is logged, as `-v` and `-vv` ask.
+    pub(crate) verbosity: u8,
     /// Toolchains, unpacked SDKs and native code are kept under it.
     pub(crate) cache_dir: PathBuf,
     /// Whether builds must do without the network.
@@ -42,10 +44,11 @@ const DEFINER_FUEL: u64 = 3_000_000_000;
 impl Context {
     /// Resolves the global options.
     pub(crate) fn new(options: &GlobalOptions, interrupt: Interrupt) -> anyhow::Result<Self> {
-        let GlobalOptions { json, verbose: _, quiet, color: _, cache_dir, offline, set } = options;
+        let GlobalOptions { json, verbose, quiet, color: _, cache_dir, offline, set } = options;
         Ok(Self {
             json: *json,
             quiet: *quiet,
+            verbosity: *verbose,
             cache_dir: resolve_cache_dir(cache_dir.as_deref(), |name| std::env::var_os(name))?,
             offline: *offline,
             settings: set.clone(),

@@ -26,7 +26,6 @@ pub(crate) struct FeatureProject {
     /// Its folder: paths in its definitions begin there.
     pub(crate) dir: PathBuf,
     /// How it is set up.
-    #[allow(dead_code, reason = "the commands that open stores come with them")]
     pub(crate) config: ProjectConfig,
     /// All that it defines.
     pub(crate) plan: FeaturePlan,
@@ -40,7 +39,16 @@ impl FeatureProject {
     /// module (with pyproject.toml or Cargo.toml), a folder with YAML files,
     /// or one such file. All mistakes of all its definitions are one error.
     pub(crate) fn open(path: &Path, context: &Context) -> anyhow::Result<Self> {
-        let Layout { dir, documents, modules, config } = Layout::of(path, &context.settings)?;
+        Self::open_with(path, context, &context.settings)
+    }
+
+    /// The same with these keys of the configuration set.
+    pub(crate) fn open_with(
+        path: &Path,
+        context: &Context,
+        settings: &[(String, String)],
+    ) -> anyhow::Result<Self> {
+        let Layout { dir, documents, modules, config } = Layout::of(path, settings)?;
         let mut reader = DefinitionReader::new();
         let mut mistakes = Mistakes::new();
         for file in &documents {
@@ -67,6 +75,11 @@ impl FeatureProject {
             }
         };
         Ok(Self { dir, config, plan, places: modules, compiled: RefCell::new(compiled) })
+    }
+
+    /// The names of all modules.
+    pub(crate) fn module_names(&self) -> impl Iterator<Item = &Name> {
+        self.places.keys()
     }
 
     /// A module of the project, ready to be called: built where its source

@@ -23,6 +23,7 @@ mod module_report;
 mod new;
 mod project;
 mod run;
+mod serve;
 mod terminal;
 mod test;
 mod train;
@@ -54,7 +55,10 @@ fn start(arguments: &Arguments) -> anyhow::Result<Context> {
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
         ColorChoice::Auto => {}
     }
-    logging::start(global.verbose, global.quiet)?;
+    // The server's log is configured by its project.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        logging::start(global.verbose, global.quiet)?;
+    }
     Context::new(global, Interrupt::install()?)
 }
 
@@ -68,6 +72,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
+        Command::Serve(arguments) => serve::run(arguments, context),
         Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }

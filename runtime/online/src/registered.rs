@@ -9,7 +9,7 @@ use serde_json::json;
 use unskew_definition::{DataType, DefinitionReader, Name};
 use unskew_executor::NoModules;
 use unskew_plan::FeaturePlan;
-use unskew_registry::{RegisteredFeature, RegisteredFeatures as Registry, RegisteredFeaturesError};
+use unskew_registry::{RegisteredFeature, Registry, RegistryError};
 use unskew_store::OnlineStore;
 
 use crate::engine::Engine;
@@ -57,7 +57,7 @@ impl RegisteredFeatures {
         store: Arc<dyn OnlineStore>,
         evaluator: String,
     ) -> Result<Self, OnlineError> {
-        let features = registry.all().await.map_err(told)?;
+        let features = registry.registered_features().await.map_err(told)?;
         let served = served(features, &store, &evaluator)?;
         Ok(Self { registry, store, evaluator, now: RwLock::new(served) })
     }
@@ -83,14 +83,14 @@ impl RegisteredFeatures {
         feature: RegisteredFeature,
     ) -> Result<RegisteredFeature, OnlineError> {
         check_names(&feature)?;
-        let there = self.registry.register(&feature).await.map_err(told)?;
+        let there = self.registry.register_feature(&feature).await.map_err(told)?;
         self.refresh().await?;
         Ok(there)
     }
 
     /// Takes what another process registered.
     pub(crate) async fn refresh(&self) -> Result<(), OnlineError> {
-        let features = self.registry.all().await.map_err(told)?;
+        let features = self.registry.registered_features().await.map_err(told)?;
         let served = served(features, &self.store, &self.evaluator)?;
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = served;
         Ok(())
@@ -125,9 +125,9 @@ fn found(features: &BTreeMap<String, RegisteredFeature>, id: &str) -> Option<Reg
     of.max_by_key(|feature| feature.version).cloned()
 }
 
-fn told(error: RegisteredFeaturesError) -> OnlineError {
+fn told(error: RegistryError) -> OnlineError {
     match error {
-        RegisteredFeaturesError::OtherType { .. } => OnlineError::Conflict(error.to_string()),
+        RegistryError::OtherType { .. } => OnlineError::Conflict(error.to_string()),
         _ => OnlineError::Unavailable(error.to_string()),
     }
 }
@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn features_come_to_views_side_by_side() {
-        let features = [feature("user", "age", 1), feature("user", "age", 2), feature("item", "age", 1)];
+        let features =
+            [feature("user", "age", 1), feature("user", "age", 2), feature("item", "age", 1)];
         let plan = plan_of(&features).unwrap();
         assert_eq!(plan.views.len(), 3);
         assert!(plan.sources.iter().all(|source| source.push));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::watch;
-use unskew_registry::RegisteredFeatures as Registry;
+use unskew_registry::Registry;
 use unskew_store::OnlineStore;
 
 use crate::alerts;
@@ -62,7 +62,8 @@ pub async fn serve(
         clock,
         process,
     } = serving;
-    let resource = |what: &str, reason: String| ServeError::Resource { what: what.to_owned(), reason };
+    let resource =
+        |what: &str, reason: String| ServeError::Resource { what: what.to_owned(), reason };
     let listener = Listening::at(&settings)?;
     let evaluator = project.evaluator.clone();
     let engine = Engine::new(project, Arc::clone(&store))
@@ -107,10 +108,8 @@ pub async fn serve(
             }
         })
     };
-    let (applied, clock_of_log) = (Arc::clone(&app), Arc::clone(&clock));
-    let apply = tokio::spawn(async move {
-        applied.pusher.apply_log(reader, move || clock_of_log()).await;
-    });
+    let applied = Arc::clone(&app);
+    let apply = tokio::spawn(async move { applied.pusher.apply_log(reader).await });
     let watch_alerts = tokio::spawn(alerts::watch(rules, engine, clock, end.clone()));
     let keep = served_log.map(|log| {
         let end = end.clone();

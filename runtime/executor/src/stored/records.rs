@@ -196,6 +196,22 @@ impl ViewOperator {
         self.records_of(&table, Origin::Pushed, &all)
     }
 
+    /// What an online store keeps of values of a latest view that were computed
+    /// elsewhere: rows of its table, without errors and order keys.
+    pub fn written_records(
+        &self,
+        table: &RecordBatch,
+    ) -> Result<Vec<EntityRecord>, EvaluationError> {
+        let all = RecordSlice { from: i64::MIN, until: i64::MAX, covered_until: i64::MIN };
+        self.records_of(table, Origin::Pushed, &all)
+    }
+
+    /// The index of the first column of [`table_schema`](Self::table_schema)
+    /// that holds values of the view; before it stand keys and times.
+    pub fn first_table_value(&self) -> usize {
+        self.stored().first_value()
+    }
+
     fn records_of(
         &self,
         table: &RecordBatch,

@@ -76,8 +76,11 @@ impl<'a> RawColumns<'a> {
     /// Columns made of rows: objects with the same names.
     pub fn of_rows(rows: &[RawRow<'a>]) -> Result<Self, OnlineError> {
         let Some(first) = rows.first() else { return Ok(Self::default()) };
-        let mut columns: Vec<(String, Vec<&'a RawValue>)> =
-            first.0.iter().map(|(name, _)| (name.clone(), Vec::with_capacity(rows.len()))).collect();
+        let mut columns: Vec<(String, Vec<&'a RawValue>)> = first
+            .0
+            .iter()
+            .map(|(name, _)| (name.clone(), Vec::with_capacity(rows.len())))
+            .collect();
         for (at, RawRow(row)) in rows.iter().enumerate() {
             if row.len() != columns.len() {
                 return Err(other_names(at));

@@ -64,9 +64,7 @@ impl SlowLane {
         }
         match tokio::time::timeout(within, answer).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(_)) => {
-                Err(OnlineError::Internal("the computation panicked".to_owned()))
-            }
+            Ok(Err(_)) => Err(OnlineError::Internal("the computation panicked".to_owned())),
             Err(_) => Err(OnlineError::Unavailable(format!(
                 "no answer within the request's deadline ({within:?} were left); see serve.deadline"
             ))),

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
-use unskew_executor::service::{Questions, ViewAnswers};
 use unskew_executor::EvaluationError;
+use unskew_executor::service::{Questions, ViewAnswers};
 use unskew_plan::{OnDemandOrigin, ViewId};
 use unskew_store::OnlineStore;
 
@@ -24,7 +24,7 @@ pub use answer::Answer;
 pub(crate) use answer::Answered;
 pub use columns::{AskedTime, RawColumns, RawRow};
 pub(crate) use measured::{MeasuredModules, ViewMeasure};
-pub(crate) use prepared::{Output, ServedView};
+pub(crate) use prepared::Output;
 pub use wanted::Wanted;
 pub(crate) use wanted::{unknown, view_of};
 

@@ -178,9 +178,10 @@ impl Preparations {
         let fails_entities = view.on_error == OnError::Fail;
         let plan = match fails_entities {
             false => Arc::clone(view),
-            true => {
-                Arc::new(OnDemandViewPlan { on_error: OnError::Null, ..OnDemandViewPlan::clone(view) })
-            }
+            true => Arc::new(OnDemandViewPlan {
+                on_error: OnError::Null,
+                ..OnDemandViewPlan::clone(view)
+            }),
         };
         let served = Arc::new(ServedOnDemand {
             operator: OnDemandOperator::new(plan, &self.modules)?,
@@ -230,11 +231,7 @@ impl Preparations {
     }
 
     /// Adds what a view needs, behind what that needs.
-    fn need(
-        &self,
-        prepared: &mut Prepared,
-        view: &ViewReference,
-    ) -> Result<FromView, OnlineError> {
+    fn need(&self, prepared: &mut Prepared, view: &ViewReference) -> Result<FromView, OnlineError> {
         match view {
             ViewReference::View(view) => {
                 let known = prepared.views.iter().position(|v| v.operator.view().id == view.id);

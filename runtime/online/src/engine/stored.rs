@@ -51,8 +51,7 @@ impl Lookups {
         let of = |view: &Arc<ServedView>| {
             let operator = &view.operator;
             let group = |(time, rows, questions): &(i64, Option<Vec<u32>>, Arc<Questions>)| {
-                let mut needs =
-                    if all { operator.needs_all(*time) } else { operator.needs(*time) };
+                let mut needs = if all { operator.needs_all(*time) } else { operator.needs(*time) };
                 let tiles = std::mem::take(&mut needs.tiles);
                 Ok(Group {
                     rows: rows.clone(),
@@ -136,15 +135,18 @@ impl Group {
         found: &[Found],
         is_incomplete: &mut bool,
     ) -> Result<ViewAnswers, EvaluationError> {
-        let parts = |found: &Found| FoundParts {
-            rows: found.rows.iter().map(|row| (&*row.name, &*row.value)).collect::<Vec<_>>(),
-            tiles: found.tiles.iter().map(|tile| tile.as_ref().map(|tile| &*tile.value)).collect(),
-        };
-        let parts: Vec<FoundParts<'_>> = found.iter().map(parts).collect();
+        let parts: Vec<FoundParts<'_>> = found.iter().map(parts_of).collect();
         let operator = &view.operator;
         let rows = operator.restore_records(&self.needs, covered_until, &parts, &self.asked)?;
         *is_incomplete |= !rows.incomplete().is_empty();
         rows.answer(&self.questions)
+    }
+}
+
+fn parts_of(found: &Found) -> FoundParts<'_> {
+    FoundParts {
+        rows: found.rows.iter().map(|row| (&*row.name, &*row.value)).collect(),
+        tiles: found.tiles.iter().map(|tile| tile.as_ref().map(|tile| &*tile.value)).collect(),
     }
 }
 
@@ -180,10 +182,9 @@ fn scattered(
     }
     // For each question its place among the parts, one behind the other.
     let mut places = vec![0_u32; rows];
-    let mut count = 0;
-    for row in parts.iter().flat_map(|(rows, _)| rows.unwrap_or_default()) {
-        places[*row as usize] = count;
-        count += 1;
+    let asked = parts.iter().flat_map(|(rows, _)| rows.unwrap_or_default());
+    for (place, row) in (0_u32..).zip(asked) {
+        places[*row as usize] = place;
     }
     let places = UInt32Array::from(places);
     let features = parts.first().map_or(0, |(_, answers)| answers.features.len());

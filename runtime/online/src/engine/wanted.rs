@@ -49,15 +49,24 @@ impl Wanted<'_> {
                 let service = plan.services.iter().find(|service| service.name == **name);
                 let service = service.ok_or_else(|| {
                     let names = plan.services.iter().map(|service| service.name.as_str());
-                    unknown(UnknownKind::Service, format!("there is no feature service {name:?}"), name, names)
+                    unknown(
+                        UnknownKind::Service,
+                        format!("there is no feature service {name:?}"),
+                        name,
+                        names,
+                    )
                 })?;
-                let wanted = |feature: &ServiceFeature| WantedFeature { feature: feature.clone(), version: None };
+                let wanted = |feature: &ServiceFeature| WantedFeature {
+                    feature: feature.clone(),
+                    version: None,
+                };
                 Ok(service.features.iter().map(wanted).collect())
             }
             Self::Features(references) => {
                 if references.is_empty() {
                     return Err(OnlineError::Invalid(
-                        "no features are asked for: give `features` or a feature service".to_owned(),
+                        "no features are asked for: give `features` or a feature service"
+                            .to_owned(),
                     ));
                 }
                 let mut wanted = Vec::with_capacity(references.len());
@@ -117,9 +126,8 @@ pub(crate) fn view_of(
         views.chain(on_demand).filter(|view| view.id().name == *name).collect();
     if named.is_empty() {
         let names = plan.views.iter().map(|view| view.id.name.as_str());
-        let names: Vec<&str> = names
-            .chain(plan.on_demand_views.iter().map(|view| view.id.name.as_str()))
-            .collect();
+        let names: Vec<&str> =
+            names.chain(plan.on_demand_views.iter().map(|view| view.id.name.as_str())).collect();
         let what = format!("there is no view {:?}", name.as_str());
         return Err(unknown(UnknownKind::View, what, name.as_str(), names.iter().copied()));
     }

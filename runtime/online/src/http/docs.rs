@@ -240,7 +240,7 @@ struct ServedEntity {
 
 macro_rules! routes {
     ($($name:ident, $method:ident, $path:literal, $tag:literal, $summary:literal
-        $(, takes $body:ty)? $(, gives $answer:ty)? $(, query $query:expr)?;)*) => {
+        $(, takes $body:ty)? $(, gives $answer:ty)? $(, query $query:tt)?;)*) => {
         $(
             #[utoipa::path(
                 $method, path = $path, tag = $tag, summary = $summary,
@@ -314,8 +314,11 @@ mod tests {
         }
         // The router's own list is in its source: a route that is added must be described.
         let sources = [include_str!("mod.rs"), include_str!("registered.rs")].concat();
-        let routed: Vec<&str> =
-            sources.split(".route(\"").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]).collect();
+        let routed: Vec<&str> = sources
+            .split(".route(\"")
+            .skip(1)
+            .map(|rest| &rest[..rest.find('"').unwrap()])
+            .collect();
         assert_eq!(routed.len(), DESCRIBED.len());
         for path in routed {
             assert!(DESCRIBED.iter().any(|(_, known)| *known == path), "{path}");

@@ -9,7 +9,7 @@ use arrow::datatypes::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::ser::{CompactFormatter, Formatter as _};
+use serde_json::ser::CompactFormatter;
 
 const SECONDS_OF_DAY: i64 = 86_400;
 
@@ -53,8 +53,7 @@ pub(crate) fn write(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
         ArrowType::FixedSizeList(_, _) => list(&array.as_fixed_size_list().value(row), out),
         ArrowType::Struct(fields) => {
             out.push(b'{');
-            for (at, (field, column)) in
-                fields.iter().zip(array.as_struct().columns()).enumerate()
+            for (at, (field, column)) in fields.iter().zip(array.as_struct().columns()).enumerate()
             {
                 if at > 0 {
                     out.push(b',');

@@ -105,7 +105,9 @@ async fn done(
         serde_json::from_slice(&bytes).map_err(|error| OnlineError::of_json(&error))?;
     let job = job_of(app, &asked, incremental)?;
     let materializer = app.materializer.clone().ok_or_else(|| {
-        OnlineError::Unavailable("this server cannot materialize; run `unskew materialize`".to_owned())
+        OnlineError::Unavailable(
+            "this server cannot materialize; run `unskew materialize`".to_owned(),
+        )
     })?;
     let claim = Claim::of(app, &job.views)?;
     let views = job.views.clone();
@@ -182,7 +184,8 @@ fn job_of(
                         Some(digits.parse::<u32>().map_err(|_| wrong())?)
                     }
                 };
-                let name = Name::new(name).map_err(|error| OnlineError::Invalid(error.to_string()))?;
+                let name =
+                    Name::new(name).map_err(|error| OnlineError::Invalid(error.to_string()))?;
                 let view = view_of(plan, &name, version)?;
                 if let unskew_plan::ViewReference::OnDemand(view) = &view {
                     return Err(OnlineError::Invalid(format!(

@@ -79,7 +79,11 @@ pub(crate) fn prometheus(app: &App) -> Response {
     out.value("unskew_dead_letters_total", "", measure.dead_letters.get());
     out.kind("unskew_push_log_bytes", "gauge", "Bytes of the push log that are not applied yet.");
     out.value("unskew_push_log_bytes", "", measure.lag_bytes.load(Relaxed));
-    out.kind("unskew_push_log_lost_total", "counter", "Logged pushes that do not fit the project any more.");
+    out.kind(
+        "unskew_push_log_lost_total",
+        "counter",
+        "Logged pushes that do not fit the project any more.",
+    );
     out.value("unskew_push_log_lost_total", "", measure.lost.get());
     reply::of_type("text/plain; version=0.0.4; charset=utf-8", out.0)
 }
@@ -146,7 +150,11 @@ fn views(app: &App, out: &mut Exposition) {
         }
     });
     let name = "unskew_oldest_value_seconds";
-    out.kind(name, "gauge", "The greatest age of a value that was served within the last alert interval.");
+    out.kind(
+        name,
+        "gauge",
+        "The greatest age of a value that was served within the last alert interval.",
+    );
     with_views(app, |view, measure| {
         let age = measure.last_oldest_us() as f64 / 1e6;
         out.value(name, &format!("view=\"{view}\""), age);
@@ -162,9 +170,7 @@ pub(crate) fn performance(app: &App) -> Response {
         routes.map(|(route, h)| ((*route).to_owned(), summary(h))).collect();
     let modules = app.engine().preparations().modules().measures();
     let mut modules: Vec<_> = modules.into_iter().collect();
-    modules.sort_by(|(_, a), (_, b)| {
-        b.calls.mean_seconds().total_cmp(&a.calls.mean_seconds())
-    });
+    modules.sort_by(|(_, a), (_, b)| b.calls.mean_seconds().total_cmp(&a.calls.mean_seconds()));
     let slowest: Vec<Value> = modules
         .iter()
         .map(|(name, measure)| {

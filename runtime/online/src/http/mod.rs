@@ -14,8 +14,8 @@ mod server;
 mod writes;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use axum::Router;
@@ -23,14 +23,14 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures::FutureExt as _;
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::Method;
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tower::ServiceExt as _;
 
 pub use materialize::{MaterializeJob, Materializer};
 pub(crate) use reply::failure;
-pub use server::ServeError;
 pub(crate) use server::Listening;
+pub use server::ServeError;
 
 use crate::engine::{Answer, Engine, RawColumns};
 use crate::error::{OnlineError, UnknownKind};
@@ -123,7 +123,12 @@ impl Handlers {
             tracing::debug!(request_id = id, %method, path, status = status.as_u16(), ?took, "answered");
         }
         if status.is_server_error() {
-            tracing::warn!(request_id = id, route = MEASURED_ROUTES[route], status = status.as_u16(), "a request was not answered");
+            tracing::warn!(
+                request_id = id,
+                route = MEASURED_ROUTES[route],
+                status = status.as_u16(),
+                "a request was not answered"
+            );
         }
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, id);
@@ -131,13 +136,7 @@ impl Handlers {
         response
     }
 
-    async fn answer(
-        &self,
-        route: usize,
-        request: Request,
-        id: &str,
-        begun: Instant,
-    ) -> Response {
+    async fn answer(&self, route: usize, request: Request, id: &str, begun: Instant) -> Response {
         let app = &self.app;
         // These come thousands of times a second; the router knows them, too.
         if request.method() == Method::POST {
@@ -166,29 +165,50 @@ type AppState = State<Arc<App>>;
 /// All routes.
 fn router(app: Arc<App>) -> Router {
     let known = Router::new()
-        .route("/get-online-features", post(|State(app): AppState, request: Request| async move {
-            feast::get_online_features(&app, request, Instant::now()).await
-        }))
-        .route("/v1/features", post(|State(app): AppState, request: Request| async move {
-            features::features(&app, request, "", Instant::now()).await
-        }))
-        .route("/push", post(|State(app): AppState, request: Request| async move {
-            writes::push(&app, request, Instant::now()).await
-        }))
-        .route("/write-to-online-store", post(|State(app): AppState, request: Request| async move {
-            writes::write_to_online_store(&app, request).await
-        }))
-        .route("/materialize", post(|State(app): AppState, request: Request| async move {
-            materialize::materialize(&app, request, false).await
-        }))
-        .route("/materialize-incremental", post(|State(app): AppState, request: Request| async move {
-            materialize::materialize(&app, request, true).await
-        }))
+        .route(
+            "/get-online-features",
+            post(|State(app): AppState, request: Request| async move {
+                feast::get_online_features(&app, request, Instant::now()).await
+            }),
+        )
+        .route(
+            "/v1/features",
+            post(|State(app): AppState, request: Request| async move {
+                features::features(&app, request, "", Instant::now()).await
+            }),
+        )
+        .route(
+            "/push",
+            post(|State(app): AppState, request: Request| async move {
+                writes::push(&app, request, Instant::now()).await
+            }),
+        )
+        .route(
+            "/write-to-online-store",
+            post(|State(app): AppState, request: Request| async move {
+                writes::write_to_online_store(&app, request).await
+            }),
+        )
+        .route(
+            "/materialize",
+            post(|State(app): AppState, request: Request| async move {
+                materialize::materialize(&app, request, false).await
+            }),
+        )
+        .route(
+            "/materialize-incremental",
+            post(|State(app): AppState, request: Request| async move {
+                materialize::materialize(&app, request, true).await
+            }),
+        )
         .route("/health", get(|State(app): AppState| async move { health::health(&app).await }))
         .route("/livez", get(|| async { health::alive() }))
         .route("/readyz", get(|State(app): AppState| async move { health::ready(&app).await }))
         .route("/metrics", get(|State(app): AppState| async move { metrics::prometheus(&app) }))
-        .route("/v1/performance", get(|State(app): AppState| async move { metrics::performance(&app) }))
+        .route(
+            "/v1/performance",
+            get(|State(app): AppState| async move { metrics::performance(&app) }),
+        )
         .route("/openapi.json", get(|| async { docs::openapi() }))
         .route("/docs", get(|| async { docs::page() }))
         .merge(registered::routes());
@@ -224,12 +244,7 @@ impl App {
     }
 
     /// Keeps an answer for `unskew replay`, if it is one of those that are kept.
-    pub(crate) fn served(
-        &self,
-        answer: &Answer,
-        service: Option<&str>,
-        columns: &RawColumns<'_>,
-    ) {
+    pub(crate) fn served(&self, answer: &Answer, service: Option<&str>, columns: &RawColumns<'_>) {
         if let Some(log) = &self.served_log {
             log.note(answer, service, columns);
         }

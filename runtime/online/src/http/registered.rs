@@ -29,21 +29,36 @@ type AppState = State<Arc<App>>;
 /// The routes.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/features/register", post(|State(app): AppState, request: Request| async move {
-            told(register(&app, request).await)
-        }))
-        .route("/features", get(|State(app): AppState, request: Request| async move {
-            told(list(&app, request.uri().query().unwrap_or_default()).await)
-        }))
-        .route("/features/write", post(|State(app): AppState, request: Request| async move {
-            told(write_one(&app, request).await)
-        }))
-        .route("/features/write-batch", post(|State(app): AppState, request: Request| async move {
-            told(write_batch(&app, request).await)
-        }))
-        .route("/features/serve", post(|State(app): AppState, request: Request| async move {
-            told(serve(&app, request).await)
-        }))
+        .route(
+            "/features/register",
+            post(|State(app): AppState, request: Request| async move {
+                told(register(&app, request).await)
+            }),
+        )
+        .route(
+            "/features",
+            get(|State(app): AppState, request: Request| async move {
+                told(list(&app, request.uri().query().unwrap_or_default()).await)
+            }),
+        )
+        .route(
+            "/features/write",
+            post(|State(app): AppState, request: Request| async move {
+                told(write_one(&app, request).await)
+            }),
+        )
+        .route(
+            "/features/write-batch",
+            post(|State(app): AppState, request: Request| async move {
+                told(write_batch(&app, request).await)
+            }),
+        )
+        .route(
+            "/features/serve",
+            post(|State(app): AppState, request: Request| async move {
+                told(serve(&app, request).await)
+            }),
+        )
 }
 
 fn told(answered: Result<Response, OnlineError>) -> Response {
@@ -227,7 +242,9 @@ async fn write_values(app: &App, values: &[ValueToWrite<'_>]) -> Result<Response
     let mut columns: BTreeMap<String, (RegisteredFeature, [Vec<u8>; 4])> = BTreeMap::new();
     for (at, value) in values.iter().enumerate() {
         let place = |error: OnlineError| match (values.len(), error) {
-            (2.., OnlineError::Invalid(what)) => OnlineError::Invalid(format!("value {at}: {what}")),
+            (2.., OnlineError::Invalid(what)) => {
+                OnlineError::Invalid(format!("value {at}: {what}"))
+            }
             (_, other) => other,
         };
         let feature = app.registered.find(&value.feature_id).await?;
@@ -236,9 +253,8 @@ async fn write_values(app: &App, values: &[ValueToWrite<'_>]) -> Result<Response
             None => now,
             Some(time) => time_of(time).map_err(place)?,
         };
-        let (_, columns) = columns
-            .entry(id_of(&feature))
-            .or_insert_with(|| (feature.clone(), Default::default()));
+        let (_, columns) =
+            columns.entry(id_of(&feature)).or_insert_with(|| (feature.clone(), Default::default()));
         let [entities, given, times, written] = columns;
         for column in [&mut *entities, given, times, written] {
             column.push(if column.is_empty() { b'[' } else { b',' });
@@ -286,7 +302,9 @@ fn entity_text(value: &RawValue) -> Result<String, OnlineError> {
     let json = value.get();
     match json.as_bytes().first() {
         Some(b'"') => serde_json::from_str(json).map_err(|_| wrong()),
-        Some(b'-' | b'0'..=b'9') => json.parse::<i64>().map(|id| id.to_string()).map_err(|_| wrong()),
+        Some(b'-' | b'0'..=b'9') => {
+            json.parse::<i64>().map(|id| id.to_string()).map_err(|_| wrong())
+        }
         _ => Err(wrong()),
     }
 }

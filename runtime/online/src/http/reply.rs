@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use crate::error::{OnlineError, UnknownKind};
@@ -53,10 +53,8 @@ struct ErrorBody<'a> {
 /// An error as our own routes tell it.
 pub(crate) fn failure(error: &OnlineError) -> Response {
     let told = error.told();
-    let document = ErrorDocument {
-        error: ErrorBody { code: error.code(), message: &told },
-        detail: &told,
-    };
+    let document =
+        ErrorDocument { error: ErrorBody { code: error.code(), message: &told }, detail: &told };
     with_status(json(&document), error)
 }
 

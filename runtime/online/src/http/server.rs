@@ -208,7 +208,11 @@ impl AsyncRead for Timed {
 }
 
 impl Timed {
-    fn watched<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn watched<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.waiting = None;
             return poll;
@@ -258,7 +262,8 @@ fn acceptor(cert: &std::path::Path, key: &std::path::Path) -> Result<TlsAcceptor
         path: path.display().to_string(),
         reason,
     };
-    let chain = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain =
+        CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.map_err(|error| wrong(cert, error.to_string()))?;
     if chain.is_empty() {
         return Err(wrong(cert, "it holds no certificate".to_owned()));
@@ -268,9 +273,7 @@ fn acceptor(cert: &std::path::Path, key: &std::path::Path) -> Result<TlsAcceptor
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| {
-            builder.with_no_client_auth().with_single_cert(chain, private)
-        })
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
         .map_err(|error| wrong(cert, error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))

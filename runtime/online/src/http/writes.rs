@@ -39,14 +39,14 @@ async fn pushed(app: &App, request: Request) -> Result<Response, OnlineError> {
     let bytes = body::read(request, app.settings()).await?;
     let PushRequest { push_source_name, df, to } =
         serde_json::from_slice(&bytes).map_err(|error| OnlineError::of_json(&error))?;
-    let report = app.pusher().push(&push_source_name, df, to, mode, app.now()).await?;
+    let report = app.pusher().push(&push_source_name, df, to, mode).await?;
     Ok(reply::json(&report))
 }
 
 fn mode_of(query: Option<&str>) -> Result<PushMode, OnlineError> {
     let pairs = query.unwrap_or_default().split('&');
     let modes = pairs.filter_map(|pair| pair.strip_prefix("mode="));
-    match modes.last() {
+    match modes.max() {
         None | Some("store") => Ok(PushMode::Store),
         Some("log") => Ok(PushMode::Log),
         Some(other) => Err(OnlineError::Invalid(format!(
@@ -80,6 +80,6 @@ async fn written(app: &App, request: Request) -> Result<Response, OnlineError> {
     };
     let name = Name::new(name).map_err(|error| OnlineError::Invalid(error.to_string()))?;
     let view = view_of(&app.engine().project().plan, &name, version)?;
-    let report = app.pusher().write_values(&view, df).await?;
+    let report = app.pusher().write_values(&view, df, app.now()).await?;
     Ok(reply::json(&report))
 }

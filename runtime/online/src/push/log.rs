@@ -56,7 +56,8 @@ impl PushLog {
     /// Opens the log in the folder `dir`, which is made if it is not there.
     pub(crate) fn open(dir: &Path) -> io::Result<(Self, LogReader)> {
         fs::create_dir_all(dir)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
         if lock.try_lock().is_err() {
             return Err(io::Error::other(
                 "another server uses it; give each its own folder (serve.push_log)",
@@ -72,7 +73,9 @@ impl PushLog {
         let (tell, durable) = watch::channel((number, 0));
         let dir_of_writer = dir.to_owned();
         let writer = Writer { dir: dir_of_writer, number, file, length: 0, tell };
-        thread::Builder::new().name("unskew-push-log".to_owned()).spawn(move || writer.run(&queue))?;
+        thread::Builder::new()
+            .name("unskew-push-log".to_owned())
+            .spawn(move || writer.run(&queue))?;
         let place = dir.to_owned();
         let reader = LogReader { dir: dir.to_owned(), at, durable, file: None, _lock: lock };
         Ok((Self { appends, place }, reader))

@@ -4,17 +4,20 @@
 
 mod log;
 mod rows;
+mod values;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use arrow::array::RecordBatch;
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use unskew_plan::SourcePlan;
-use unskew_store::{OnlineStore, Part, PartKind, PartVersion, Record, TableId, TableState, WriteMode, Written};
+use unskew_plan::{SourcePlan, ViewReference};
+use unskew_store::{
+    OnlineStore, Part, PartKind, PartVersion, Record, TableId, TableState, WriteMode, Written,
+};
 
 pub(crate) use log::{LogReader, PushLog};
 pub(crate) use rows::{Pushed, PushedRow, source_of};
@@ -22,6 +25,7 @@ pub(crate) use rows::{Pushed, PushedRow, source_of};
 use crate::engine::{Engine, RawColumns};
 use crate::error::OnlineError;
 use crate::measure::{Counter, Histogram};
+use values::written_values;
 
 /// Where pushed rows go, in Feast's words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,12 +132,11 @@ impl Pusher {
         columns: &serde_json::value::RawValue,
         to: PushTo,
         mode: PushMode,
-        now: i64,
     ) -> Result<PushReport, OnlineError> {
         let source = source_of(&self.engine.project().plan, name)?;
         let pushed = read(&source, columns)?;
         match mode {
-            PushMode::Store => self.apply(pushed, to, now).await,
+            PushMode::Store => self.apply(pushed, to).await,
             PushMode::Log => {
                 // Whatever could be wrong with the rows is known before they are logged.
                 records(&self.engine, &pushed)?;
@@ -148,8 +151,7 @@ impl Pusher {
         }
     }
 
-    async fn apply(&self, pushed: Pushed, to: PushTo, now: i64) -> Result<PushReport, OnlineError> {
-        let _ = now;
+    async fn apply(&self, pushed: Pushed, to: PushTo) -> Result<PushReport, OnlineError> {
         let mut report = PushReport {
             accepted: pushed.rows(),
             dead_letters: pushed.dead_letters(),
@@ -172,9 +174,42 @@ impl Pusher {
         Ok(report)
     }
 
+    /// Takes values of a latest view's features that were computed elsewhere.
+    pub(crate) async fn write_values(
+        &self,
+        view: &ViewReference,
+        columns: &serde_json::value::RawValue,
+        now: i64,
+    ) -> Result<PushReport, OnlineError> {
+        let view = match view {
+            ViewReference::View(view) => view,
+            ViewReference::OnDemand(view) => {
+                return Err(OnlineError::Invalid(format!(
+                    "{} is computed when it is asked for; it holds no values",
+                    view.id
+                )));
+            }
+        };
+        let columns: RawColumns<'_> =
+            serde_json::from_str(columns.get()).map_err(|error| OnlineError::of_json(&error))?;
+        let served = self.engine.preparations().view(view)?;
+        let values = written_values(&served.operator, &columns, now)?;
+        let records = served.operator.written_records(&values)?;
+        let accepted = values.num_rows();
+        let mut records: Vec<Record> = records.into_iter().map(record_of).collect();
+        // Of two values of one time the one that was written later counts.
+        for part in records.iter_mut().flat_map(|record| &mut record.parts) {
+            part.version.revision = now.max(0).unsigned_abs();
+        }
+        let tables = [(served.table.clone(), records)];
+        let Written { written, older, unchanged } =
+            write_live(&**self.engine.store(), &tables).await?;
+        Ok(PushReport { accepted, written, older, unchanged, ..PushReport::default() })
+    }
+
     /// Applies what is logged, in order, for as long as the log is open. When
     /// the store does not take it, it is tried again: nothing is passed over.
-    pub(crate) async fn apply_log(&self, mut reader: LogReader, now: impl Fn() -> i64) {
+    pub(crate) async fn apply_log(&self, mut reader: LogReader) {
         /// Applied records until the position is noted: so many may be applied again.
         const NOTE_EVERY: u32 = 256;
         let mut unnoted = 0;
@@ -190,7 +225,7 @@ impl Pusher {
                 }
             };
             let mut pause = Duration::from_millis(20);
-            while let Err(error) = self.apply_logged(&payload, now()).await {
+            while let Err(error) = self.apply_logged(&payload).await {
                 if !matches!(error, OnlineError::Store(_) | OnlineError::Unavailable(_)) {
                     // It was good when it was logged, so the definitions are others now.
                     self.measure.lost.add(1);
@@ -212,12 +247,12 @@ impl Pusher {
         }
     }
 
-    async fn apply_logged(&self, payload: &[u8], now: i64) -> Result<(), OnlineError> {
+    async fn apply_logged(&self, payload: &[u8]) -> Result<(), OnlineError> {
         let LoggedPush { source, to, columns } =
             serde_json::from_slice(payload).map_err(|error| OnlineError::of_json(&error))?;
         let source = source_of(&self.engine.project().plan, source)?;
         let pushed = read(&source, columns)?;
-        self.apply(pushed, to, now).await.map(|_| ())
+        self.apply(pushed, to).await.map(|_| ())
     }
 }
 
@@ -236,7 +271,7 @@ fn records(engine: &Engine, pushed: &Pushed) -> Result<Vec<(TableId, Vec<Record>
     let source = &pushed.accepted.source.name;
     for view in engine.project().plan.views.iter().filter(|view| view.source.name == *source) {
         let served = engine.preparations().view(view)?;
-        let records = served.operator.prepare_pushed(&pushed.accepted)?;
+        let records = served.operator.pushed_records(&pushed.accepted)?;
         tables.push((served.table.clone(), records.into_iter().map(record_of).collect()));
     }
     Ok(tables)
