@@ -6,7 +6,9 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
-use crate::{build, completions, config, dev, explain, inspect, new, run, serve, test, train};
+use crate::{
+    build, completions, config, dev, explain, export_feast, inspect, new, run, serve, test, train,
+};
 
 /// The version of this program and of the contract that it speaks.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     Train(Box<train::TrainArguments>),
     #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArguments),
+    #[command(after_help = export_feast::EXAMPLES)]
+    ExportFeast(export_feast::ExportFeastArguments),
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArguments),
     #[command(after_help = completions::EXAMPLES)]

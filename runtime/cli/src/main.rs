@@ -13,6 +13,7 @@ mod config;
 mod context;
 mod dev;
 mod explain;
+mod export_feast;
 mod failure;
 mod feature_project;
 mod gate;
@@ -73,6 +74,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Run(arguments) => run::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
         Command::Serve(arguments) => serve::run(arguments, context),
+        Command::ExportFeast(arguments) => export_feast::run(arguments, context),
         Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -108,8 +108,10 @@ pub async fn serve(
             }
         })
     };
-    let applied = Arc::clone(&app);
-    let apply = tokio::spawn(async move { applied.pusher.apply_log(reader).await });
+    let (applied, clock_of_log) = (Arc::clone(&app), Arc::clone(&clock));
+    let apply = tokio::spawn(async move {
+        applied.pusher.apply_log(reader, move || clock_of_log()).await;
+    });
     let watch_alerts = tokio::spawn(alerts::watch(rules, engine, clock, end.clone()));
     let keep = served_log.map(|log| {
         let end = end.clone();

@@ -24,7 +24,7 @@ pub use answer::Answer;
 pub(crate) use answer::Answered;
 pub use columns::{AskedTime, RawColumns, RawRow};
 pub(crate) use measured::{MeasuredModules, ViewMeasure};
-pub(crate) use prepared::Output;
+pub(crate) use prepared::{Output, ServedView};
 pub use wanted::Wanted;
 pub(crate) use wanted::{unknown, view_of};
 

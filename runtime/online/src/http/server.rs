@@ -72,6 +72,7 @@ impl Listening {
     /// Takes the address, so that mistakes come before anything is loaded.
     pub(crate) fn at(settings: &ServeSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
+        allow_many_files();
         if !address.ip().is_loopback() && settings.token.is_none() {
             return Err(ServeError::NoToken(address));
         }
@@ -256,6 +257,28 @@ impl AsyncWrite for Timed {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+/// Every connection is a file: lets this process have as many as the system
+/// allows it, which is more than it has at first.
+#[cfg(unix)]
+fn allow_many_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls read or write nothing but the struct, which lives through them.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0
+        }
+    };
+    if !raised {
+        tracing::warn!(
+            "the limit of open files could not be raised; there may be fewer connections"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_many_files() {}
 
 fn acceptor(cert: &std::path::Path, key: &std::path::Path) -> Result<TlsAcceptor, ServeError> {
     let wrong = |path: &std::path::Path, reason: String| ServeError::Tls {

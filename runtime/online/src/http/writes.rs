@@ -39,14 +39,14 @@ async fn pushed(app: &App, request: Request) -> Result<Response, OnlineError> {
     let bytes = body::read(request, app.settings()).await?;
     let PushRequest { push_source_name, df, to } =
         serde_json::from_slice(&bytes).map_err(|error| OnlineError::of_json(&error))?;
-    let report = app.pusher().push(&push_source_name, df, to, mode).await?;
+    let report = app.pusher().push(&push_source_name, df, to, mode, app.now()).await?;
     Ok(reply::json(&report))
 }
 
 fn mode_of(query: Option<&str>) -> Result<PushMode, OnlineError> {
     let pairs = query.unwrap_or_default().split('&');
-    let modes = pairs.filter_map(|pair| pair.strip_prefix("mode="));
-    match modes.max() {
+    let mut modes = pairs.filter_map(|pair| pair.strip_prefix("mode="));
+    match modes.next_back() {
         None | Some("store") => Ok(PushMode::Store),
         Some("log") => Ok(PushMode::Log),
         Some(other) => Err(OnlineError::Invalid(format!(

@@ -2,6 +2,7 @@
 //! as any other rows, and written to the online store for every view of that
 //! source; or logged first, and applied in order.
 
+mod compaction;
 mod log;
 mod rows;
 mod values;
@@ -53,7 +54,7 @@ impl PushTo {
 /// When a push is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PushMode {
+pub(crate) enum PushMode {
     /// When the store has it.
     #[default]
     Store,
@@ -114,6 +115,10 @@ pub(crate) struct Pusher {
     archive: Option<Arc<dyn PushArchive>>,
     log: PushLog,
     pub(crate) measure: PushMeasure,
+    /// Records that were written, to look at one in so many.
+    written: AtomicU64,
+    /// Lets one entity be compacted at a time.
+    compacting: Arc<tokio::sync::Semaphore>,
 }
 
 impl Pusher {
@@ -122,7 +127,14 @@ impl Pusher {
         archive: Option<Arc<dyn PushArchive>>,
         log: PushLog,
     ) -> Self {
-        Self { engine, archive, log, measure: PushMeasure::default() }
+        Self {
+            engine,
+            archive,
+            log,
+            measure: PushMeasure::default(),
+            written: AtomicU64::new(0),
+            compacting: Arc::new(tokio::sync::Semaphore::new(1)),
+        }
     }
 
     /// Takes rows of the source `name`. `columns` as they stood in the request.
@@ -132,11 +144,12 @@ impl Pusher {
         columns: &serde_json::value::RawValue,
         to: PushTo,
         mode: PushMode,
+        now: i64,
     ) -> Result<PushReport, OnlineError> {
         let source = source_of(&self.engine.project().plan, name)?;
         let pushed = read(&source, columns)?;
         match mode {
-            PushMode::Store => self.apply(pushed, to).await,
+            PushMode::Store => self.apply(pushed, to, now).await,
             PushMode::Log => {
                 // Whatever could be wrong with the rows is known before they are logged.
                 records(&self.engine, &pushed)?;
@@ -151,7 +164,7 @@ impl Pusher {
         }
     }
 
-    async fn apply(&self, pushed: Pushed, to: PushTo) -> Result<PushReport, OnlineError> {
+    async fn apply(&self, pushed: Pushed, to: PushTo, now: i64) -> Result<PushReport, OnlineError> {
         let mut report = PushReport {
             accepted: pushed.rows(),
             dead_letters: pushed.dead_letters(),
@@ -171,7 +184,29 @@ impl Pusher {
         let Written { written, older, unchanged } =
             write_live(&**self.engine.store(), &tables).await?;
         (report.written, report.older, report.unchanged) = (written, older, unchanged);
+        self.compact_some(&tables, now);
         Ok(report)
+    }
+
+    /// Looks at one in so many of the entities that were written; beside
+    /// requests, and at one at a time.
+    fn compact_some(&self, tables: &[(TableId, Vec<Record>)], now: i64) {
+        for (table, records) in tables {
+            let before = self.written.fetch_add(records.len() as u64, Relaxed);
+            let to_next = (compaction::EVERY - before % compaction::EVERY) as usize - 1;
+            let Some(record) = records.get(to_next) else { continue };
+            let Ok(place) = Arc::clone(&self.compacting).try_acquire_owned() else { return };
+            let (views, _) = self.engine.preparations().served();
+            let Some(view) = views.into_iter().find(|view| view.table == *table) else { continue };
+            let (engine, entity) = (Arc::clone(&self.engine), record.entity.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                let done = compaction::compact(&**engine.store(), &view, &entity, now).await;
+                if let Err(error) = done {
+                    tracing::warn!(%error, "pushed rows could not be compacted");
+                }
+            });
+        }
     }
 
     /// Takes values of a latest view's features that were computed elsewhere.
@@ -209,7 +244,7 @@ impl Pusher {
 
     /// Applies what is logged, in order, for as long as the log is open. When
     /// the store does not take it, it is tried again: nothing is passed over.
-    pub(crate) async fn apply_log(&self, mut reader: LogReader) {
+    pub(crate) async fn apply_log(&self, mut reader: LogReader, now: impl Fn() -> i64) {
         /// Applied records until the position is noted: so many may be applied again.
         const NOTE_EVERY: u32 = 256;
         let mut unnoted = 0;
@@ -225,7 +260,7 @@ impl Pusher {
                 }
             };
             let mut pause = Duration::from_millis(20);
-            while let Err(error) = self.apply_logged(&payload).await {
+            while let Err(error) = self.apply_logged(&payload, now()).await {
                 if !matches!(error, OnlineError::Store(_) | OnlineError::Unavailable(_)) {
                     // It was good when it was logged, so the definitions are others now.
                     self.measure.lost.add(1);
@@ -247,12 +282,12 @@ impl Pusher {
         }
     }
 
-    async fn apply_logged(&self, payload: &[u8]) -> Result<(), OnlineError> {
+    async fn apply_logged(&self, payload: &[u8], now: i64) -> Result<(), OnlineError> {
         let LoggedPush { source, to, columns } =
             serde_json::from_slice(payload).map_err(|error| OnlineError::of_json(&error))?;
         let source = source_of(&self.engine.project().plan, source)?;
         let pushed = read(&source, columns)?;
-        self.apply(pushed, to).await.map(|_| ())
+        self.apply(pushed, to, now).await.map(|_| ())
     }
 }
 
