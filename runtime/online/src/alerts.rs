@@ -13,6 +13,7 @@ use unskew_executor::FeatureStatus;
 
 use crate::alert_rule::{AlertMeasure, AlertRule};
 use crate::engine::Engine;
+use crate::http::ended;
 use crate::settings::Clock;
 
 /// How often measures are looked at.
@@ -79,7 +80,7 @@ pub(crate) async fn watch(
 ) {
     let watched = |rule| Watched { rule, seen: VecDeque::new(), is_raised: false };
     let mut watched: Vec<Watched> = rules.into_iter().map(watched).collect();
-    while tokio::time::timeout(EVERY, end.wait_for(|ends| *ends)).await.is_err() {
+    while tokio::time::timeout(EVERY, ended(&mut end)).await.is_err() {
         let views = counts(&engine);
         for watched in &mut watched {
             let counts = together(&views, watched.rule.view.as_deref());

@@ -9,7 +9,7 @@ use unskew_store::OnlineStore;
 
 use crate::alerts;
 use crate::engine::Engine;
-use crate::http::{App, Handlers, Listening, Materializer, RequestIds, ServeError};
+use crate::http::{App, Handlers, Listening, Materializer, RequestIds, ServeError, ended};
 use crate::project::OnlineProject;
 use crate::push::{PushArchive, PushLog, Pusher};
 use crate::registered::RegisteredFeatures;
@@ -121,7 +121,7 @@ pub async fn serve(
     listener.serve(Handlers::new(app), end.clone()).await;
 
     // Told to end: what was served last is kept; what is logged stays in the log.
-    let _ = end.wait_for(|ends| *ends).await;
+    ended(&mut end).await;
     apply.abort();
     warm.abort();
     let _ = watch_alerts.await;

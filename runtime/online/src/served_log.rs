@@ -12,6 +12,7 @@ use unskew_column::text::ColumnPrinter;
 
 use crate::engine::{Answer, RawColumns};
 use crate::error::OnlineError;
+use crate::http::ended;
 use crate::measure::Counter;
 
 /// Rows that wait to be written, at most; more are left out and counted.
@@ -116,7 +117,7 @@ impl ServedLog {
     /// Hands on what waits, now and then, until told to end.
     pub(crate) async fn run(&self, mut end: tokio::sync::watch::Receiver<bool>) {
         loop {
-            let ends = tokio::time::timeout(EVERY, end.wait_for(|ends| *ends)).await.is_ok();
+            let ends = tokio::time::timeout(EVERY, ended(&mut end)).await.is_ok();
             self.flush().await;
             if ends {
                 return;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::Float64Type;
 use async_trait::async_trait;
 use serde_json::json;
@@ -221,7 +221,10 @@ impl ModuleCatalog for Kernels {
         };
         let name = transform.clone();
         let (inputs, outputs) = (vec![field("x", false)], vec![field(transform.as_str(), true)]);
-        Ok(Arc::new(Kernel { signature: TransformSignature { name, inputs, outputs }, compute }))
+        Ok(Arc::new(Kernel {
+            signature: TransformSignature { name, description: String::new(), inputs, outputs },
+            compute,
+        }))
     }
     fn aggregate(
         &self,

@@ -29,8 +29,8 @@ use tower::ServiceExt as _;
 
 pub use materialize::{MaterializeJob, Materializer};
 pub(crate) use reply::failure;
-pub(crate) use server::Listening;
 pub use server::ServeError;
+pub(crate) use server::{Listening, ended};
 
 use crate::engine::{Answer, Engine, RawColumns};
 use crate::error::{OnlineError, UnknownKind};

@@ -107,7 +107,7 @@ impl Listening {
         loop {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,
-                _ = end.wait_for(|ends| *ends) => break,
+                () = ended(&mut end) => break,
             };
             let Ok(place) = place else { break };
             let stream = tokio::select! {
@@ -120,7 +120,7 @@ impl Listening {
                         continue;
                     }
                 },
-                _ = end.wait_for(|ends| *ends) => break,
+                () = ended(&mut end) => break,
             };
             let (app, tls, end) = (app.clone(), tls.clone(), end.clone());
             tokio::spawn(async move {
@@ -134,6 +134,12 @@ impl Listening {
             tracing::warn!("requests took longer than serve.shutdown_timeout and were cut off");
         }
     }
+}
+
+/// Waits until the server is told to end.
+pub(crate) async fn ended(end: &mut watch::Receiver<bool>) {
+    // An error says that nobody can tell any more, which is an end, too.
+    let _ = end.wait_for(|ends| *ends).await;
 }
 
 async fn connection(
@@ -182,7 +188,7 @@ async fn requests<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             }
             return;
         }
-        _ = end.wait_for(|ends| *ends) => {}
+        () = ended(&mut end) => {}
     }
     connection.as_mut().graceful_shutdown();
     if let Err(error) = connection.await {
