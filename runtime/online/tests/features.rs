@@ -253,7 +253,7 @@ async fn a_view_that_fails_ends_its_entity_alone() {
     for feature in features.as_array().unwrap() {
         assert_eq!(feature["statuses"], json!(["PRESENT", "ERROR", "PRESENT"]), "{feature}");
     }
-    assert_eq!(features[1]["values"], json!([2, null, 1]));
+    assert_eq!(features[1]["values"], json!([3, null, 1]));
     let why = features[1]["errors"][0]["message"].as_str().unwrap();
     assert!(why.contains("strict"), "{why}");
     let performance: Value = server.get("/v1/performance").await.ok();

@@ -22,11 +22,11 @@ use unskew_plan::FeaturePlan;
 use unskew_store::{EmbeddedSettings, OnlineStore, OnlineStoreSettings, open_online_store};
 
 /// Noon of the first day of 2026.
-pub const NOON: i64 = 1_767_268_800_000_000;
+pub(crate) const NOON: i64 = 1_767_268_800_000_000;
 /// No test waits longer for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const SHOP: &str = r#"
+pub(crate) const SHOP: &str = r#"
 entities:
   - {name: user, join_keys: [{name: user_id, type: utf8}]}
 sources:
@@ -74,7 +74,7 @@ feature_services:
 "#;
 
 /// What definitions come to.
-pub fn plan_of(yaml: &str) -> FeaturePlan {
+pub(crate) fn plan_of(yaml: &str) -> FeaturePlan {
     let mut reader = DefinitionReader::new();
     reader.read_document("test.yaml", yaml.as_bytes());
     let definition = reader.finish(None);
@@ -82,16 +82,16 @@ pub fn plan_of(yaml: &str) -> FeaturePlan {
 }
 
 /// How a test wants its server.
-pub struct Wanted {
-    pub yaml: String,
-    pub modules: Arc<dyn ModuleCatalog + Send + Sync>,
-    pub settings: ServeSettings,
+pub(crate) struct Wanted {
+    pub(crate) yaml: String,
+    pub(crate) modules: Arc<dyn ModuleCatalog + Send + Sync>,
+    pub(crate) settings: ServeSettings,
     /// Put around the store.
-    pub around: Box<dyn FnOnce(Arc<dyn OnlineStore>) -> Arc<dyn OnlineStore>>,
+    pub(crate) around: Box<dyn FnOnce(Arc<dyn OnlineStore>) -> Arc<dyn OnlineStore>>,
 }
 
 impl Wanted {
-    pub fn shop(dir: &Path) -> Self {
+    pub(crate) fn shop(dir: &Path) -> Self {
         Self {
             yaml: SHOP.to_owned(),
             modules: Arc::new(NoModules),
@@ -115,22 +115,22 @@ impl Wanted {
 }
 
 /// A server that runs until it is dropped or ended.
-pub struct TestServer {
-    pub address: SocketAddr,
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
     /// The time of asking, in microseconds.
-    pub now: Arc<AtomicI64>,
-    pub store: Arc<dyn OnlineStore>,
+    pub(crate) now: Arc<AtomicI64>,
+    pub(crate) store: Arc<dyn OnlineStore>,
     end: watch::Sender<bool>,
     served: JoinHandle<Result<(), ServeError>>,
 }
 
 impl TestServer {
-    pub async fn start(dir: &Path, wanted: Wanted) -> Self {
+    pub(crate) async fn start(dir: &Path, wanted: Wanted) -> Self {
         let plan = plan_of(&wanted.yaml);
         Self::start_plan(dir, wanted, plan).await
     }
 
-    pub async fn start_plan(dir: &Path, wanted: Wanted, plan: FeaturePlan) -> Self {
+    pub(crate) async fn start_plan(dir: &Path, wanted: Wanted, plan: FeaturePlan) -> Self {
         let Wanted { yaml: _, modules, settings, around } = wanted;
         let project =
             OnlineProject { plan, modules, digests: BTreeMap::new(), evaluator: "test".to_owned() };
@@ -167,29 +167,29 @@ impl TestServer {
         panic!("the server does not become ready");
     }
 
-    pub async fn shop(dir: &Path) -> Self {
+    pub(crate) async fn shop(dir: &Path) -> Self {
         Self::start(dir, Wanted::shop(dir)).await
     }
 
     /// Tells it to end, and waits until it has.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         self.end.send_replace(true);
         tokio::time::timeout(PATIENCE, self.served).await.unwrap().unwrap().unwrap();
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"").await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_text(path, &body.to_string()).await
     }
 
-    pub async fn post_text(&self, path: &str, body: &str) -> Reply {
+    pub(crate) async fn post_text(&self, path: &str, body: &str) -> Reply {
         self.send("POST", path, &[], body.as_bytes()).await
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -202,12 +202,12 @@ impl TestServer {
     }
 
     /// Pushes orders: user, amount, time.
-    pub async fn push_orders(&self, orders: &[(&str, f64, &str)]) -> Reply {
+    pub(crate) async fn push_orders(&self, orders: &[(&str, f64, &str)]) -> Reply {
         self.post("/push", &orders_body(orders)).await
     }
 }
 
-pub fn orders_body(orders: &[(&str, f64, &str)]) -> Value {
+pub(crate) fn orders_body(orders: &[(&str, f64, &str)]) -> Value {
     serde_json::json!({
         "push_source_name": "orders",
         "to": "online",
@@ -220,7 +220,7 @@ pub fn orders_body(orders: &[(&str, f64, &str)]) -> Value {
 }
 
 /// One request on a connection of its own, which the server closes.
-pub async fn talk(
+pub(crate) async fn talk(
     mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     method: &str,
     path: &str,
@@ -245,14 +245,14 @@ pub async fn talk(
 
 /// An answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -264,23 +264,23 @@ impl Reply {
         Self { status, head, body }
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The answer of a request that is answered.
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text());
         self.json()
     }
 
     /// The status of one that is not, and what it says.
-    pub fn refused(self) -> (u16, String) {
+    pub(crate) fn refused(self) -> (u16, String) {
         assert!(self.status >= 400, "{}", self.text());
         (self.status, self.text())
     }
@@ -301,7 +301,7 @@ fn joined(mut chunks: &[u8]) -> Vec<u8> {
 }
 
 /// A column of Feast's answer: values and statuses.
-pub fn column(answer: &Value, name: &str) -> (Value, Value) {
+pub(crate) fn column(answer: &Value, name: &str) -> (Value, Value) {
     let names = answer["metadata"]["feature_names"].as_array().unwrap();
     let at = names.iter().position(|known| known == name);
     let result = &answer["results"][at.unwrap_or_else(|| panic!("no {name} in {answer}"))];
