@@ -259,10 +259,10 @@ setup_guest() {
     install_python build "\`unskew build\` makes modules from Python with it"
 }
 
-# Only the program: no service is started, and one that runs is left alone.
+# Tests start it for themselves; where the package starts a service of its own (port 6379), they leave that alone.
 setup_redis() {
     if have redis-server; then return; fi
-    install_packages 'tests of the online store start it for themselves, on free ports' redis-server || fail \
+    install_packages 'tests of the online store start servers of it, on free ports' redis-server || fail \
         'there is no redis-server' "$network_hint" \
         "Without root: build Redis 6.2 or newer (https://redis.io/downloads), and put redis-server into your PATH."
 }
