@@ -1,13 +1,13 @@
 //! What our operators have in common as parts of a DataFusion plan.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
@@ -18,7 +18,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
+use tokio::task::{JoinError, JoinSet};
+
+use crate::error::BatchError;
+use crate::job_state::JobState;
 
 /// What one of our operators does; [`Operator`] makes an `ExecutionPlan` of it.
 pub(crate) trait Operate: fmt::Debug + Send + Sync + 'static {
@@ -102,7 +106,6 @@ impl<O: Operate> ExecutionPlan for Operator<O> {
         Ok(Arc::new(Self { operation, inputs, properties }))
     }
 
-    #[expect(deprecated, reason = "the trait has no other place for it yet")]
     fn with_new_children(
         self: Arc<Self>,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
@@ -132,6 +135,48 @@ pub(crate) fn batches(
     Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), stream))
 }
 
+/// Lets so many threads work through all partitions of `input`, and gives what
+/// each has made of them: `take` adds a batch to it.
+pub(crate) async fn drained<S: Send + 'static>(
+    input: &Arc<dyn ExecutionPlan>,
+    threads: usize,
+    context: &Arc<TaskContext>,
+    job: &Arc<JobState>,
+    begin: impl Fn() -> S,
+    take: impl Fn(&mut S, RecordBatch) -> Result<(), BatchError> + Clone + Send + 'static,
+) -> Result<Vec<S>> {
+    let partitions = input.properties().partitioning.partition_count();
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut tasks = JoinSet::new();
+    for _ in 0..threads.min(partitions) {
+        let (mut made, take, next) = (begin(), take.clone(), Arc::clone(&next));
+        let (input, context, job) = (Arc::clone(input), Arc::clone(context), Arc::clone(job));
+        tasks.spawn(async move {
+            loop {
+                let partition = next.fetch_add(1, Ordering::Relaxed);
+                if partition >= partitions {
+                    return Ok(made);
+                }
+                job.check()?;
+                let mut batches = input.execute(partition, Arc::clone(&context))?;
+                while let Some(batch) = batches.next().await {
+                    take(&mut made, batch?).map_err(|error| job.fail(error))?;
+                }
+            }
+        });
+    }
+    joined(tasks).await
+}
+
+/// What tasks gave, once all are done; the first error otherwise.
+pub(crate) async fn joined<S: 'static>(mut tasks: JoinSet<Result<S>>) -> Result<Vec<S>> {
+    let mut all = Vec::with_capacity(tasks.len());
+    while let Some(done) = tasks.join_next().await {
+        all.push(done.map_err(|error| DataFusionError::Internal(said(error)))??);
+    }
+    Ok(all)
+}
+
 /// How much of a metric a whole plan has counted.
 pub(crate) fn counted(plan: &Arc<dyn ExecutionPlan>, metric: &str) -> u64 {
     let own = plan.metrics().and_then(|metrics| metrics.sum_by_name(metric));
@@ -139,7 +184,10 @@ pub(crate) fn counted(plan: &Arc<dyn ExecutionPlan>, metric: &str) -> u64 {
     own + plan.children().into_iter().map(|child| counted(child, metric)).sum::<u64>()
 }
 
-/// Shows what a panic said, where a task ended by one.
-pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> String {
-    crate::read_parquet::panic_message(panic.as_ref())
+/// Why a task has no result: what its panic said, as a rule.
+pub(crate) fn said(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => crate::read_parquet::panic_message(panic.as_ref()),
+        Err(error) => error.to_string(),
+    }
 }

@@ -6,26 +6,33 @@ mod feature_names;
 mod label_columns;
 mod label_order;
 mod labels;
+mod manifest;
 mod point_in_time;
 mod questions;
+mod recipe;
 mod tally;
 mod training_set;
 mod view_group;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use unskew_definition::Name;
 use unskew_executor::service::ServiceOperator;
-use unskew_executor::{FeatureStatus, ModuleCatalog};
+use unskew_executor::{Evaluator, FeatureStatus, ModuleCatalog};
 use unskew_plan::{ServiceFeature, SourcePlan};
 
 use crate::error::BatchError;
 use crate::job::ParquetCompression;
 use crate::resources::Resources;
 use crate::train::attempt::Attempt;
+use crate::train::manifest::TRAINING_MANIFEST_FORM;
+
+pub use crate::train::manifest::{InputFile, Recipe, RecipeOptions, TrainingManifest};
+pub use crate::train::recipe::{definitions_digest, features_of, modules_of};
 
 /// What a training set is made of.
 #[derive(Clone, Debug)]
@@ -48,6 +55,9 @@ pub struct TrainingJob {
     pub compression: ParquetCompression,
     /// What it may use of the machine.
     pub resources: Resources,
+    /// What it is built of, with the evaluator: then a manifest is written
+    /// beside the output.
+    pub recipe: Option<(Recipe, Evaluator)>,
 }
 
 /// What became of a training set.
@@ -56,6 +66,9 @@ pub struct TrainingSummary {
     /// The file that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<PathBuf>,
+    /// The manifest beside it.
+    #[serde(skip)]
+    pub manifest: Option<TrainingManifest>,
     /// Labels read and rows written.
     pub labels: u64,
     /// What was read of each source.
@@ -170,15 +183,70 @@ pub fn train(
     for source in service.sources() {
         inputs.insert(source.name.clone(), files(&source)?);
     }
-    let mut whole_rows = BTreeSet::new();
-    loop {
-        let attempt =
-            Attempt { job, service: &service, inputs: &inputs, modules, whole_rows: &whole_rows };
-        match attempt.run(progress, cancelled) {
-            // Seldom; and each source comes to this once.
-            Err(BatchError::UnreadColumns { source_name })
-                if whole_rows.insert(source_name.clone()) => {}
-            done => return done,
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looked_at = job.recipe.is_some().then(|| {
+            let (stop, inputs) = (&stop, &inputs);
+            scope.spawn(|| {
+                let stop = || stop.load(Ordering::Relaxed);
+                look_at_inputs(&job.labels, inputs, &stop)
+            })
+        });
+        let mut whole_rows = BTreeSet::new();
+        let done = loop {
+            let attempt = Attempt {
+                job,
+                service: &service,
+                inputs: &inputs,
+                modules,
+                whole_rows: &whole_rows,
+            };
+            match attempt.run(progress, cancelled) {
+                // Seldom; and each source comes to this once.
+                Err(BatchError::UnreadColumns { source_name })
+                    if whole_rows.insert(source_name.clone()) => {}
+                done => break done,
+            }
+        };
+        if done.is_err() {
+            stop.store(true, Ordering::Relaxed);
         }
-    }
+        let looked_at = looked_at.map(|thread| {
+            thread.join().unwrap_or_else(|_| {
+                Err(BatchError::Plan { reason: "its files could not be looked at".to_owned() })
+            })
+        });
+        let mut summary = done?;
+        if let (Some(looked_at), Some((recipe, evaluator)), Some(output)) =
+            (looked_at, &job.recipe, &job.output)
+        {
+            let (labels, sources) = looked_at?;
+            let manifest = TrainingManifest {
+                training_manifest: TRAINING_MANIFEST_FORM,
+                evaluator_id: evaluator.id(),
+                evaluator: evaluator.clone(),
+                recipe: recipe.clone(),
+                labels,
+                sources,
+                output: InputFile::of(output, cancelled)?,
+                rows: summary.labels,
+            };
+            manifest.write(output)?;
+            summary.manifest = Some(manifest);
+        }
+        Ok(summary)
+    })
+}
+
+/// What tells whether the files of a training set are the same another time.
+pub fn look_at_inputs(
+    labels: &Path,
+    sources: &BTreeMap<Name, Vec<PathBuf>>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(InputFile, BTreeMap<Name, Vec<InputFile>>), BatchError> {
+    let labels = InputFile::of(labels, cancelled)?;
+    let of =
+        |files: &Vec<PathBuf>| files.iter().map(|file| InputFile::of(file, cancelled)).collect();
+    let sources = sources.iter().map(|(name, files)| Ok((name.clone(), of(files)?)));
+    Ok((labels, sources.collect::<Result<_, BatchError>>()?))
 }

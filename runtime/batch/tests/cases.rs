@@ -89,6 +89,7 @@ fn evaluate(
             full_feature_names: true,
             compression: ParquetCompression::default(),
             resources: resources.clone(),
+            recipe: None,
         };
         let files = |source: &SourcePlan| -> Result<Vec<PathBuf>, BatchError> {
             source_files(source, folder, &[format!("{}.*", source.name)])
@@ -108,7 +109,7 @@ fn evaluate(
         }
         let summary = train(&job, &asked, &files, &NoModules, &mut |_| {}, &|| false)?;
         if let Some(warnings) = &case.warnings {
-            let found = summary.labels_at_event_time;
+            let found = summary.labels_at_event_time as usize;
             ensure!(found == warnings.labels_at_event_time, "{found} labels at an event's time");
         }
         let table = read(job.output.as_deref().context("an output")?)?;

@@ -100,8 +100,10 @@ fn analyze(
         full_feature_names: true,
         compression: ParquetCompression::default(),
         resources: arguments.resources.resources(),
+        recipe: None,
     };
-    let summary = train::execute(&job, &service, source, project, context)?;
+    let files = train::sources_of(project, source)?;
+    let summary = train::execute(&job, &service, &files, project, context)?;
     if context.json {
         #[derive(Serialize)]
         struct Document<'a> {

@@ -1,20 +1,25 @@
 mod execution;
+mod from_manifest;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
 use unskew_batch::{
-    FeatureSummary, ParquetCompression, SourceSummary, TrainingJob, TrainingSummary,
+    FeatureSummary, ParquetCompression, Recipe, RecipeOptions, SourceSummary, TrainingJob,
+    TrainingManifest, TrainingSummary,
 };
+use unskew_plan::SourcePlan;
 
 use crate::context::Context;
+use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
+use crate::run::explained;
 use crate::terminal::{self, FAINT, GOOD, WARNING, harmless, paint, thousands};
 
-pub(crate) use execution::{InputOptions, ResourceOptions, execute, service};
+pub(crate) use execution::{InputOptions, ResourceOptions, execute, service, sources_of};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +27,7 @@ Examples:
   unskew train --labels labels.csv --service fraud --output train.parquet --label-time purchased_at
   unskew train --labels labels.csv --service fraud --output train.jsonl --column user_id=customer --statuses
   unskew train --labels labels.csv --service fraud --output train.parquet --source orders=backfill/*.parquet
+  unskew train --from-manifest train.parquet.manifest.json --output again.parquet
   unskew train --labels labels.csv --service fraud --output train.parquet --memory-limit 256MiB --threads 4
 
 The output has the labels' columns, then the service's features. It appears when it is whole: after an
@@ -37,18 +43,27 @@ rows with event_timestamp and, where the source has one, created_timestamp at or
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
     /// The project: a folder with unskew.toml, with a module, or with YAML
-    /// files; or one such file
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    project: PathBuf,
+    /// files; or one such file [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
     /// The file of labels: join keys, a time, and whatever else it has
-    #[arg(short, long, value_name = "F")]
-    labels: PathBuf,
+    #[arg(short, long, value_name = "F", required_unless_present = "from_manifest")]
+    labels: Option<PathBuf>,
     /// The feature service
-    #[arg(short, long, value_name = "S")]
-    service: String,
-    /// The file that is written
+    #[arg(short, long, value_name = "S", required_unless_present = "from_manifest")]
+    service: Option<String>,
+    /// The file that is written; beside it F.manifest.json, which says what it
+    /// was made of
     #[arg(short, long, value_name = "F")]
     output: PathBuf,
+    /// Build the same training set again: from the same files, modules and
+    /// definitions, the same bytes. What changed is named, and nothing written
+    #[arg(
+        long,
+        value_name = "F",
+        conflicts_with_all = ["service", "label_time", "column", "statuses", "full_feature_names", "compression"]
+    )]
+    from_manifest: Option<PathBuf>,
 
     #[command(flatten)]
     inputs: InputOptions,
@@ -67,20 +82,32 @@ pub(crate) struct TrainArguments {
 }
 
 pub(crate) fn run(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
+    match &arguments.from_manifest {
+        Some(path) => again(arguments, path, context),
+        None => anew(arguments, context),
+    }
+}
+
+fn anew(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
     let TrainArguments {
         project,
         labels,
         service: name,
         output,
+        from_manifest: _,
         inputs: InputOptions { label_time, column, source },
         statuses,
         full_feature_names,
         compression,
         resources,
     } = arguments;
-    let project = FeatureProject::open(project, context)?;
+    let (Some(labels), Some(name)) = (labels, name) else {
+        unreachable!("they are required without a manifest")
+    };
+    let path = project.clone().unwrap_or_else(|| PathBuf::from("."));
+    let project = FeatureProject::open(&path, context)?;
     let service = service(&project, name)?;
-    let job = TrainingJob {
+    let mut job = TrainingJob {
         labels: labels.clone(),
         output: Some(output.clone()),
         label_time: label_time.clone(),
@@ -89,9 +116,67 @@ pub(crate) fn run(arguments: &TrainArguments, context: &Context) -> anyhow::Resu
         full_feature_names: *full_feature_names,
         compression: compression.unwrap_or_default(),
         resources: resources.resources(),
+        recipe: None,
     };
     let begun = Instant::now();
-    let summary = execute(&job, &service, source, &project, context)?;
+    job.recipe = Some(from_manifest::recipe(&path, &project, &service, &job, context)?);
+    let files = sources_of(&project, source)?;
+    let summary = execute(&job, &service, &files, &project, context)?;
+    report(&summary, begun.elapsed(), context)
+}
+
+/// Builds what a manifest says once more.
+fn again(arguments: &TrainArguments, path: &Path, context: &Context) -> anyhow::Result<()> {
+    let manifest = TrainingManifest::read(path).map_err(explained)?;
+    let Recipe { project, service: name, options, .. } = &manifest.recipe;
+    let RecipeOptions { label_time, columns, statuses, full_feature_names, compression, format: _ } =
+        options;
+    let project_path = arguments.project.as_ref().unwrap_or(project);
+    let project = FeatureProject::open(project_path, context)?;
+    let service = service(&project, name)?;
+    let mut job = TrainingJob {
+        labels: arguments.labels.clone().unwrap_or_else(|| manifest.labels.path.clone()),
+        output: Some(arguments.output.clone()),
+        label_time: label_time.clone(),
+        columns: columns.clone(),
+        statuses: *statuses,
+        full_feature_names: *full_feature_names,
+        compression: compression.parse().map_err(|error| {
+            UserError::new(format!("compression: {error}")).at(path.display().to_string())
+        })?,
+        resources: arguments.resources.resources(),
+        recipe: None,
+    };
+    let now = from_manifest::recipe(project_path, &project, &service, &job, context)?;
+    if now.0.options.format != options.format {
+        let help = format!("give an output that ends in .{}", options.format);
+        return Err(UserError::new("the output has another format than before")
+            .at(arguments.output.display().to_string())
+            .help(help)
+            .into());
+    }
+    job.recipe = Some(now);
+    let given = sources_of(&project, &arguments.inputs.source)?;
+    let mut sources = from_manifest::recorded_sources(&manifest);
+    for source in &project.plan.sources {
+        if arguments.inputs.source.iter().any(|(name, _)| source.name == **name) {
+            sources.insert(source.name.clone(), given(source).map_err(explained)?);
+        }
+    }
+    from_manifest::check(path, &manifest, &job, &sources, context)?;
+    let files = |source: &SourcePlan| match sources.get(&source.name) {
+        Some(files) => Ok(files.clone()),
+        None => given(source),
+    };
+    let begun = Instant::now();
+    let summary = execute(&job, &service, &files, &project, context)?;
+    let made = summary.manifest.as_ref().map(|manifest| &manifest.output);
+    if let Some(difference) = made.and_then(|made| made.difference(&manifest.output)) {
+        anyhow::bail!(
+            "{} was made of the same files, modules and definitions, but is not the same: {difference}; please report it",
+            arguments.output.display()
+        );
+    }
     report(&summary, begun.elapsed(), context)
 }
 
@@ -107,6 +192,7 @@ fn report(summary: &TrainingSummary, elapsed: Duration, context: &Context) -> an
     }
     let TrainingSummary {
         output,
+        manifest: _,
         labels,
         sources,
         features,

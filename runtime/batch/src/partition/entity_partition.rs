@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use unskew_executor::rows::key_hashes;
 
 use crate::job_state::JobState;
-use crate::operator::{Operate, batches, panicked};
+use crate::operator::{Operate, batches, joined};
 use crate::partition::bucket_store::BucketStore;
 use crate::partition::bucket_writer::BucketWriter;
 
@@ -102,15 +102,7 @@ impl EntityPartition {
                 writer.flush().map_err(|error| this.job.fail(error))
             });
         }
-        while let Some(done) = tasks.join_next().await {
-            match done {
-                Ok(done) => done?,
-                Err(error) => {
-                    let said = error.try_into_panic().map_or_else(|e| e.to_string(), panicked);
-                    return Err(DataFusionError::Internal(said));
-                }
-            }
-        }
+        joined(tasks).await?;
         store.finish().map_err(|error| self.job.fail(error))?;
         let rows = MetricBuilder::new(&self.metrics).global_counter("output_rows");
         rows.add(store.rows() as usize);

@@ -12,6 +12,7 @@ use crate::error::BatchError;
 use crate::format::FileFormat;
 use crate::plan::open_regular;
 use crate::read_parquet::ParquetFile;
+use crate::scan::positioned_file::PositionedFile;
 use crate::scan::unit::{ParquetGroups, Unit};
 
 /// Which rows of a source may matter, by their event times in microseconds.
@@ -126,6 +127,8 @@ impl ReadPlan {
         self.row_groups_pruned += wanted.iter().filter(|wanted| !**wanted).count();
         let widths: u64 =
             columns.iter().map(|at| width(opened.schema.field(*at).data_type())).sum();
+        let content = opened.file.try_clone().and_then(PositionedFile::new);
+        let content = content.map_err(|error| BatchError::reading(path, error))?;
         let opened = Arc::new(opened);
         let mut first_row = 0;
         let mut unit: Option<ParquetGroups> = None;
@@ -137,6 +140,7 @@ impl ReadPlan {
                 let unit = unit.get_or_insert_with(|| ParquetGroups {
                     file,
                     opened: Arc::clone(&opened),
+                    content: content.clone(),
                     groups: Vec::new(),
                     rows: 0,
                 });

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array,
+    ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array,
 };
 use datafusion::arrow::compute::{filter_record_batch, take};
 use datafusion::arrow::datatypes::{
@@ -34,6 +34,8 @@ pub(crate) struct SourceScan {
     schema: SchemaRef,
     with_origins: bool,
     judge: RowJudge,
+    /// Where rows came from that count for nothing, ascending.
+    dropped: Arc<Vec<u64>>,
     /// The next unit that nobody reads yet.
     next: AtomicUsize,
     counts: Arc<Mutex<SourceCounts>>,
@@ -76,6 +78,7 @@ impl SourceScan {
     pub(crate) fn new(
         plan: ReadPlan,
         with_origins: bool,
+        dropped: Arc<Vec<u64>>,
         counts: Arc<Mutex<SourceCounts>>,
         job: Arc<JobState>,
     ) -> Self {
@@ -98,6 +101,7 @@ impl SourceScan {
             plan,
             schema: Arc::new(Schema::new(fields)),
             with_origins,
+            dropped,
             next: AtomicUsize::new(0),
             counts,
             job,
@@ -114,6 +118,30 @@ impl SourceScan {
         let Some(unit) = self.plan.units.get(next) else { return Ok(None) };
         let cancelled = || self.job.check().is_err();
         unit.open(&self.plan.source, &self.plan.fields, &cancelled).map(Some)
+    }
+
+    /// Leaves out of `kept` (none for all rows) those that other rows make
+    /// count for nothing.
+    fn without_dropped(
+        &self,
+        kept: Option<UInt32Array>,
+        file: usize,
+        first_row: u64,
+        count: usize,
+    ) -> Option<UInt32Array> {
+        let first = Origins::pack(file, first_row);
+        let behind = first + count as u64;
+        let start = self.dropped.partition_point(|origin| *origin < first);
+        let end = self.dropped.partition_point(|origin| *origin < behind);
+        if start == end {
+            return kept;
+        }
+        let dropped = &self.dropped[start..end];
+        let counts = |row: &u32| dropped.binary_search(&(first + u64::from(*row))).is_err();
+        Some(match kept {
+            None => (0..count as u32).filter(counts).collect(),
+            Some(kept) => kept.values().iter().copied().filter(counts).collect(),
+        })
     }
 
     /// The rows that count and may matter.
@@ -140,6 +168,7 @@ impl SourceScan {
             columns.push(Arc::new(UInt64Array::from_iter_values(origins)));
         }
         let mut count_kept = count;
+        let kept = self.without_dropped(kept, file, first_row, count);
         if let Some(kept) = kept {
             count_kept = kept.len();
             for column in &mut columns {

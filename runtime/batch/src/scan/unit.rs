@@ -9,6 +9,7 @@ use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
 use crate::read_parquet::{ParquetFile, guarded};
+use crate::scan::positioned_file::PositionedFile;
 use crate::table_reader::TableReader;
 
 /// A piece of a source's files that one thread reads from its beginning to its
@@ -28,6 +29,7 @@ pub(crate) enum Unit {
 pub(crate) struct ParquetGroups {
     pub(crate) file: usize,
     pub(crate) opened: Arc<ParquetFile>,
+    pub(crate) content: PositionedFile,
     /// Each with its first row in the file.
     pub(crate) groups: Vec<(usize, u64)>,
     pub(crate) rows: u64,
@@ -44,6 +46,7 @@ pub(crate) struct OpenUnit {
 enum OpenContent {
     Parquet {
         opened: Arc<ParquetFile>,
+        content: PositionedFile,
         groups: std::vec::IntoIter<(usize, u64)>,
         mask: ProjectionMask,
         /// Of the current row group: its number, its reader and its next row.
@@ -67,7 +70,7 @@ impl Unit {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<OpenUnit, BatchError> {
         match self {
-            Self::Parquet(ParquetGroups { file, opened, groups, rows: _ }) => {
+            Self::Parquet(ParquetGroups { file, opened, content, groups, rows: _ }) => {
                 let path = opened.path.clone();
                 let reader = SourceReader::new(source, &opened.schema)
                     .map_err(|source| BatchError::Rows { path: path.clone(), source })?;
@@ -76,6 +79,7 @@ impl Unit {
                 let mask = ProjectionMask::roots(schema, columns);
                 let content = OpenContent::Parquet {
                     opened: Arc::clone(opened),
+                    content: content.clone(),
                     groups: groups.clone().into_iter(),
                     mask,
                     current: None,
@@ -122,20 +126,22 @@ impl OpenContent {
                 };
                 Ok(Some((first_row, batch)))
             }
-            Self::Parquet { opened, groups, mask, current } => loop {
+            Self::Parquet { opened, content, groups, mask, current } => loop {
                 if current.is_none() {
                     let Some((group, first_row)) = groups.next() else { return Ok(None) };
                     let build = || {
-                        let file = opened.file.try_clone()?;
                         let metadata = opened.metadata.clone();
                         let group_metadata = &metadata.metadata().row_groups()[group];
                         let rows =
                             crate::read_parquet::batch_rows(group_metadata, mask, BATCH_ROWS);
-                        ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-                            .with_projection(mask.clone())
-                            .with_batch_size(rows)
-                            .with_row_groups(vec![group])
-                            .build()
+                        ParquetRecordBatchReaderBuilder::new_with_metadata(
+                            content.clone(),
+                            metadata,
+                        )
+                        .with_projection(mask.clone())
+                        .with_batch_size(rows)
+                        .with_row_groups(vec![group])
+                        .build()
                     };
                     let reader = guarded(build);
                     let reader =

@@ -4,29 +4,33 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{AsArray as _, RecordBatch};
+use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use futures::StreamExt as _;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use unskew_definition::Name;
 use unskew_executor::ModuleCatalog;
-use unskew_executor::rows::DeadLetterReason;
+use unskew_executor::rows::{DeadLetter, DeadLetterReason, DropRule};
 use unskew_executor::service::ServiceOperator;
 
 use crate::error::BatchError;
 use crate::job_state::JobState;
-use crate::operator::{Operator, counted};
+use crate::operator::{Operator, counted, drained, said};
 use crate::partition::{EntityPartition, NullKeys};
-use crate::scan::{ReadPlan, SourceCounts, SourceScan};
+use crate::scan::{DropScan, ReadPlan, SourceCounts, SourceScan, TimeRange};
 use crate::table_writer::TableWriter;
 use crate::train::feature_names::feature_names;
 use crate::train::label_columns::LabelColumns;
 use crate::train::label_order::LabelOrder;
 use crate::train::labels::Labels;
+use crate::train::manifest::TrainingManifest;
 use crate::train::point_in_time::{PointInTime, WorkingRoom};
 use crate::train::questions::{LabelQuestions, QUESTION_KEYS, QUESTION_ROW};
 use crate::train::tally::{Counts, FeatureCounts, Tally};
@@ -60,6 +64,22 @@ struct GroupPlan {
     answers: Arc<dyn ExecutionPlan>,
 }
 
+/// The rows of a source that other rows make count for nothing.
+#[derive(Default)]
+struct DroppedOfSource {
+    /// Where they came from, ascending.
+    origins: Arc<Vec<u64>>,
+    counts: Arc<Mutex<SourceCounts>>,
+}
+
+/// What an attempt runs with.
+struct Running<'a> {
+    runtime: &'a Runtime,
+    context: &'a Arc<TaskContext>,
+    shared: &'a Shared,
+    cancelled: &'a dyn Fn() -> bool,
+}
+
 /// What all operators of a plan share.
 struct Shared {
     labels: Arc<Labels>,
@@ -89,9 +109,20 @@ impl Attempt<'_> {
             state: Arc::default(),
             room: Arc::new(WorkingRoom::new(job.resources.memory_limit_bytes / 3)),
         };
-        let groups = view_groups(service).into_iter();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(job.resources.threads)
+            .thread_name("unskew-train")
+            // Modules run on the stacks of these threads.
+            .thread_stack_size(8 << 20)
+            .enable_time()
+            .build()
+            .map_err(|error| BatchError::Plan { reason: format!("no threads: {error}") })?;
+        let running = Running { runtime: &runtime, context: &context, shared: &shared, cancelled };
+        let groups = view_groups(service);
+        let dropped = self.dropped(&groups, &running, progress)?;
         let groups: Vec<GroupPlan> = groups
-            .map(|group| self.group_plan(group, &shared, cancelled))
+            .into_iter()
+            .map(|group| self.group_plan(group, &dropped, &shared, cancelled))
             .collect::<Result<_, _>>()?;
         let top = TrainingSet::new(
             Arc::clone(service),
@@ -115,8 +146,13 @@ impl Attempt<'_> {
             Some(writer) => writer.write(&batch),
             None => Ok(()),
         };
-        self.execute(&plan, &context, &shared, &mut write, progress, cancelled)?;
-        if let Some(writer) = writer {
+        self.execute(&plan, &running, &mut write, progress)?;
+        if cancelled() {
+            return Err(BatchError::Cancelled);
+        }
+        if let (Some(writer), Some(path)) = (writer, output) {
+            // What stands beside an output is never the manifest of another.
+            TrainingManifest::remove(path)?;
             writer.commit()?;
         }
 
@@ -124,7 +160,7 @@ impl Attempt<'_> {
         let (calls, rows) = (calls.calls - calls_before.calls, calls.rows - calls_before.rows);
         MetricBuilder::new(&metrics).global_counter("wasm_calls").add(calls as usize);
         MetricBuilder::new(&metrics).global_counter("wasm_rows").add(rows as usize);
-        Ok(self.summary(&plan, &groups, &names, &shared))
+        Ok(self.summary(&plan, &groups, &dropped, &names, &shared))
     }
 
     /// Rows and labels by entity, answered bucket by bucket, back in the labels'
@@ -132,6 +168,7 @@ impl Attempt<'_> {
     fn group_plan(
         &self,
         group: ViewGroup,
+        dropped: &BTreeMap<Name, DroppedOfSource>,
         shared: &Shared,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<GroupPlan, BatchError> {
@@ -152,7 +189,10 @@ impl Attempt<'_> {
         };
         let (fields, files) = (read.fields.clone(), Arc::clone(&read.files));
         let counts: Arc<Mutex<SourceCounts>> = Arc::default();
-        let scan = SourceScan::new(read, with_origins, Arc::clone(&counts), Arc::clone(state));
+        let dropped = dropped.get(&source.name).filter(|_| !group.is_whole);
+        let dropped = dropped.map_or_else(Arc::default, |dropped| Arc::clone(&dropped.origins));
+        let scan =
+            SourceScan::new(read, with_origins, dropped, Arc::clone(&counts), Arc::clone(state));
         let schema = Arc::clone(scan.schema());
         let place = |field: &usize| fields.binary_search(field).unwrap_or(0);
         let divided = EntityPartition::new(
@@ -224,41 +264,116 @@ impl Attempt<'_> {
         Ok(GroupPlan { group, rows, counts, answers })
     }
 
-    /// Runs the plan on threads of its own; its rows are written by this one.
+    /// The rows of each source that other rows make count for nothing, where a
+    /// source has such rules and they are not decided with the evaluation.
+    fn dropped(
+        &self,
+        groups: &[ViewGroup],
+        running: &Running<'_>,
+        progress: &mut dyn FnMut(TrainingProgress),
+    ) -> Result<BTreeMap<Name, DroppedOfSource>, BatchError> {
+        let mut dropped: BTreeMap<Name, DroppedOfSource> = BTreeMap::new();
+        for group in groups.iter().filter(|group| !group.is_whole) {
+            let source = &group.source;
+            let log = source.partition.map(|field| (DropRule::Log, field));
+            let copies = source.event_id.map(|field| (DropRule::Copies, field));
+            if dropped.contains_key(&source.name) || (log.is_none() && copies.is_none()) {
+                continue;
+            }
+            let mut found = DroppedOfSource::default();
+            for (rule, key) in [log, copies].into_iter().flatten() {
+                let plan = self.drop_plan(group, rule, key, &found, running)?;
+                let threads = self.job.resources.threads;
+                let (context, state) =
+                    (Arc::clone(running.context), Arc::clone(&running.shared.state));
+                let take = |origins: &mut Vec<u64>, batch: RecordBatch| {
+                    origins.extend(batch.column(0).as_primitive::<UInt64Type>().values());
+                    Ok(())
+                };
+                let task =
+                    async move { drained(&plan, threads, &context, &state, Vec::new, take).await };
+                let task = running.runtime.spawn(task);
+                let mut origins: Vec<u64> =
+                    running.wait(task, progress)?.into_iter().flatten().collect();
+                origins.extend(found.origins.iter());
+                origins.sort_unstable();
+                found.origins = Arc::new(origins);
+            }
+            dropped.insert(source.name.clone(), found);
+        }
+        Ok(dropped)
+    }
+
+    /// Finds what one rule drops; `key` is the field whose equal values it looks
+    /// at together.
+    fn drop_plan(
+        &self,
+        group: &ViewGroup,
+        rule: DropRule,
+        key: usize,
+        before: &DroppedOfSource,
+        running: &Running<'_>,
+    ) -> Result<Arc<dyn ExecutionPlan>, BatchError> {
+        let (source, resources) = (&group.source, &self.job.resources);
+        let state = &running.shared.state;
+        let fields = match self.whole_rows.contains(source.name.as_str()) {
+            true => (0..source.fields.len()).collect(),
+            false => DropScan::fields(source, rule),
+        };
+        let files = &self.inputs[&source.name];
+        let range = TimeRange::default();
+        let read = ReadPlan::new(source, files, fields, range, running.cancelled)?;
+        let buckets = resources.buckets_for(read.bytes);
+        let (fields, files) = (read.fields.clone(), Arc::clone(&read.files));
+        let (ignored, dropped) = (Arc::default(), Arc::clone(&before.origins));
+        let scan = SourceScan::new(read, true, dropped, ignored, Arc::clone(state));
+        let schema = Arc::clone(scan.schema());
+        let place = |field: usize| fields.binary_search(&field).unwrap_or(0);
+        let divided = EntityPartition::new(
+            format!("rows of {}", source.name),
+            Arc::clone(&schema),
+            vec![place(key)],
+            place(source.event_timestamp),
+            buckets,
+            // A null id is never a copy.
+            NullKeys::LeaveOut,
+            resources.chunk_bytes(),
+            Arc::clone(state),
+        );
+        let (counts, state) = (Arc::clone(&before.counts), Arc::clone(state));
+        let drops = DropScan::new(Arc::clone(source), rule, fields, files, counts, state);
+        let scan = Operator::plan(scan, Vec::new(), Arc::clone(&schema), resources.threads);
+        let rows = Operator::plan(divided, vec![scan], schema, buckets);
+        let schema = Arc::clone(drops.schema());
+        Ok(Operator::plan(drops, vec![rows], schema, buckets))
+    }
+
+    /// Runs the plan on the runtime's threads; its rows are written by this one.
     fn execute(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
-        context: &Arc<TaskContext>,
-        shared: &Shared,
+        running: &Running<'_>,
         write: &mut dyn FnMut(RecordBatch) -> Result<(), BatchError>,
         progress: &mut dyn FnMut(TrainingProgress),
-        cancelled: &dyn Fn() -> bool,
     ) -> Result<(), BatchError> {
+        let Running { runtime, context, shared, cancelled } = running;
         let state = &shared.state;
         let failed = |error: DataFusionError| state.failure(&error);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.job.resources.threads)
-            .thread_name("unskew-train")
-            // Modules run on the stacks of these threads.
-            .thread_stack_size(8 << 20)
-            .enable_time()
-            .build()
-            .map_err(|error| BatchError::Plan { reason: format!("no threads: {error}") })?;
         let mut rows = {
             let _inside = runtime.enter();
             plan.execute(0, Arc::clone(context)).map_err(failed)?
         };
         let (sender, mut receiver) = mpsc::channel(1);
-        let running = runtime.spawn(async move {
+        let task = runtime.spawn(async move {
             while let Some(batch) = rows.next().await {
-                if sender.send(batch).await.is_err() {
+                if sender.send(batch?).await.is_err() {
                     break;
                 }
             }
+            Ok(())
         });
         runtime.block_on(async {
-            let mut ticks = tokio::time::interval(TICK);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut ticks = ticks();
             loop {
                 tokio::select! {
                     biased;
@@ -266,42 +381,32 @@ impl Attempt<'_> {
                         progress(shared.progress());
                         if cancelled() {
                             state.cancel();
-                            receiver.close();
                             return Err(BatchError::Cancelled);
                         }
                     }
                     batch = receiver.recv() => match batch {
-                        Some(Ok(batch)) => {
+                        Some(batch) => {
                             let rows = batch.num_rows() as u64;
                             if let Err(error) = write(batch) {
                                 state.cancel();
                                 return Err(error);
                             }
-                            let written = &state.progress().labels_written;
-                            written.fetch_add(rows, Ordering::Relaxed);
+                            let progress = state.progress();
+                            progress.add(&progress.labels_written, rows);
                         }
-                        Some(Err(error)) => return Err(failed(error)),
-                        None => break,
+                        None => return Ok(()),
                     },
                 }
             }
-            running.await.map_err(|error| {
-                let said = error
-                    .try_into_panic()
-                    .map_or_else(|error| error.to_string(), crate::operator::panicked);
-                BatchError::Plan { reason: said }
-            })
         })?;
-        match cancelled() {
-            true => Err(BatchError::Cancelled),
-            false => Ok(()),
-        }
+        running.wait(task, progress)
     }
 
     fn summary(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
         groups: &[GroupPlan],
+        dropped: &BTreeMap<Name, DroppedOfSource>,
         names: &[String],
         shared: &Shared,
     ) -> TrainingSummary {
@@ -322,6 +427,16 @@ impl Attempt<'_> {
                 Some(_) => {}
             }
         }
+        for source in &mut sources {
+            let Some(dropped) = dropped.get(&source.source) else { continue };
+            let counts = dropped.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            for (reason, count) in &counts.dead_letters {
+                *source.dead_letters.entry(reason.clone()).or_insert(0) += count;
+            }
+            if source.first_dead_letter.is_none() {
+                source.first_dead_letter = counts.first.as_ref().map(told);
+            }
+        }
         let (counts, mut warnings) = shared.tally.take();
         let Counts { mut features, left_out, labels_at_event_time, .. } = counts;
         let labels = shared.labels.rows() as u64;
@@ -336,6 +451,7 @@ impl Attempt<'_> {
         });
         TrainingSummary {
             output: self.job.output.clone(),
+            manifest: None,
             labels,
             sources,
             features: features.collect(),
@@ -345,6 +461,43 @@ impl Attempt<'_> {
             counters: TrainingCounters::of(plan),
             plan: DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string(),
         }
+    }
+}
+
+/// When progress is shown, and a wish to stop looked for.
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
+}
+
+impl Running<'_> {
+    /// What a task gives, once it is done.
+    fn wait<T: 'static>(
+        &self,
+        mut task: JoinHandle<Result<T, DataFusionError>>,
+        progress: &mut dyn FnMut(TrainingProgress),
+    ) -> Result<T, BatchError> {
+        let Self { runtime, context: _, shared, cancelled } = self;
+        runtime.block_on(async {
+            let mut ticks = ticks();
+            loop {
+                tokio::select! {
+                    biased;
+                    done = &mut task => return match done {
+                        Ok(done) => done.map_err(|error| shared.state.failure(&error)),
+                        Err(error) => Err(BatchError::Plan { reason: said(error) }),
+                    },
+                    _ = ticks.tick() => {
+                        progress(shared.progress());
+                        if cancelled() {
+                            shared.state.cancel();
+                            return Err(BatchError::Cancelled);
+                        }
+                    }
+                }
+            }
+        })
     }
 }
 
@@ -383,11 +536,13 @@ impl TrainingCounters {
     }
 }
 
+fn told(letter: &DeadLetter) -> String {
+    format!("{}, row {}: {}: {}", letter.place, letter.row, letter.reason, letter.detail)
+}
+
 impl SourceSummary {
     fn new(name: &Name, counts: &SourceCounts, files: usize) -> Self {
-        let first = counts.first.as_ref().map(|letter| {
-            format!("{}, row {}: {}: {}", letter.place, letter.row, letter.reason, letter.detail)
-        });
+        let first = counts.first.as_ref().map(told);
         Self {
             source: name.clone(),
             files,

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::{AsArray as _, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take_record_batch;
@@ -10,10 +9,9 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::{StreamExt as _, stream};
-use tokio::task::JoinSet;
 
 use crate::job_state::JobState;
-use crate::operator::{Operate, batches, panicked};
+use crate::operator::{Operate, batches, drained};
 use crate::partition::{BucketStore, BucketWriter};
 use crate::train::labels::STRETCH;
 use crate::train::point_in_time::ANSWER_ROW;
@@ -38,42 +36,19 @@ impl LabelOrder {
     ) -> Result<BucketStore> {
         let store = BucketStore::new("answers", Arc::clone(&self.schema), context, &self.metrics);
         let store = Arc::new(store);
-        let buckets = input.properties().partitioning.partition_count();
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut tasks = JoinSet::new();
-        for _ in 0..self.threads {
-            let (this, store, next) = (Arc::clone(self), Arc::clone(&store), Arc::clone(&next));
-            let (input, context) = (Arc::clone(input), Arc::clone(context));
-            tasks.spawn(async move {
-                let mut writer = BucketWriter::new(store, this.chunk_bytes);
-                loop {
-                    let bucket = next.fetch_add(1, Ordering::Relaxed);
-                    if bucket >= buckets {
-                        break;
-                    }
-                    this.job.check()?;
-                    let mut answers = input.execute(bucket, Arc::clone(&context))?;
-                    while let Some(batch) = answers.next().await {
-                        let batch = batch?;
-                        let progress = this.job.progress();
-                        progress.add(&progress.labels_answered, batch.num_rows() as u64);
-                        let labels = batch.column(ANSWER_ROW).as_primitive::<UInt32Type>().clone();
-                        let stretch = |label: &u32| label / STRETCH as u32;
-                        let stretches: Vec<u32> = labels.values().iter().map(stretch).collect();
-                        writer.push(batch, stretches).map_err(|error| this.job.fail(error))?;
-                    }
-                }
-                writer.flush().map_err(|error| this.job.fail(error))
-            });
-        }
-        while let Some(done) = tasks.join_next().await {
-            match done {
-                Ok(done) => done?,
-                Err(error) => {
-                    let said = error.try_into_panic().map_or_else(|e| e.to_string(), panicked);
-                    return Err(DataFusionError::Internal(said));
-                }
-            }
+        let begin = || BucketWriter::new(Arc::clone(&store), self.chunk_bytes);
+        let job = Arc::clone(&self.job);
+        let take = move |writer: &mut BucketWriter, batch: RecordBatch| {
+            let progress = job.progress();
+            progress.add(&progress.labels_answered, batch.num_rows() as u64);
+            let labels = batch.column(ANSWER_ROW).as_primitive::<UInt32Type>().clone();
+            let stretch = |label: &u32| label / STRETCH as u32;
+            let stretches: Vec<u32> = labels.values().iter().map(stretch).collect();
+            writer.push(batch, stretches)
+        };
+        let writers = drained(input, self.threads, context, &self.job, begin, take).await?;
+        for mut writer in writers {
+            writer.flush().map_err(|error| self.job.fail(error))?;
         }
         store.finish().map_err(|error| self.job.fail(error))?;
         Arc::into_inner(store)

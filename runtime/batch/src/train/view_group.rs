@@ -38,9 +38,7 @@ pub(crate) fn view_groups(service: &ServiceOperator) -> Vec<ViewGroup> {
         let key_names: Vec<Name> = view.join_keys.iter().map(|key| key.name.clone()).collect();
         let source = &view.source;
         let has_log = source.partition.is_some() || source.broker_timestamp.is_some();
-        let is_whole = view.window.emits() && has_log
-            || source.partition.is_some()
-            || source.event_id.is_some();
+        let is_whole = view.window.emits() && has_log;
         let features = needed_features(service, view);
         let same = |group: &&mut ViewGroup| {
             group.source.name == source.name

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unskew_batch::{
-    DEFAULT_MEMORY_LIMIT_BYTES, Resources, TrainingJob, TrainingProgress, TrainingSummary,
-    source_files,
+    BatchError, DEFAULT_MEMORY_LIMIT_BYTES, Resources, TrainingJob, TrainingProgress,
+    TrainingSummary, source_files,
 };
 use unskew_definition::Name;
 use unskew_executor::{
@@ -87,29 +87,37 @@ fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "write a number of bytes, or such as 512KiB, 256MiB, 2GiB".to_owned())
 }
 
-/// Runs a job over the sources of a project.
-pub(crate) fn execute(
-    job: &TrainingJob,
-    service: &ServicePlan,
-    sources: &[(String, String)],
-    project: &FeatureProject,
-    context: &Context,
-) -> anyhow::Result<TrainingSummary> {
+/// The files of a project's sources: those that are given, or else those that
+/// definitions name.
+pub(crate) fn sources_of<'a>(
+    project: &'a FeatureProject,
+    given: &'a [(String, String)],
+) -> anyhow::Result<impl Fn(&SourcePlan) -> Result<Vec<PathBuf>, BatchError> + 'a> {
     let names: Vec<&str> = project.plan.sources.iter().map(|s| s.name.as_str()).collect();
-    if let Some((unknown, _)) = sources.iter().find(|(name, _)| !names.contains(&&**name)) {
+    if let Some((unknown, _)) = given.iter().find(|(name, _)| !names.contains(&&**name)) {
         let help = unskew_definition::meant(unknown, names.iter().copied());
         return Err(UserError::new(format!("the project has no source {unknown}"))
             .help(help)
             .into());
     }
-    let files = |source: &SourcePlan| {
-        let given = sources.iter().filter(|(name, _)| source.name == **name);
-        let given: Vec<String> = given.map(|(_, path)| path.clone()).collect();
-        match given.is_empty() {
+    Ok(|source: &SourcePlan| {
+        let paths = given.iter().filter(|(name, _)| source.name == **name);
+        let paths: Vec<String> = paths.map(|(_, path)| path.clone()).collect();
+        match paths.is_empty() {
             true => source_files(source, &project.dir, &source.files),
-            false => source_files(source, Path::new(""), &given),
+            false => source_files(source, Path::new(""), &paths),
         }
-    };
+    })
+}
+
+/// Runs a job; `files` are those of each source.
+pub(crate) fn execute(
+    job: &TrainingJob,
+    service: &ServicePlan,
+    files: &dyn Fn(&SourcePlan) -> Result<Vec<PathBuf>, BatchError>,
+    project: &FeatureProject,
+    context: &Context,
+) -> anyhow::Result<TrainingSummary> {
     let modules = ProjectModules { project, context };
     unskew_batch::report_file_size_limit();
     let bar = Bar::new(context.progress_wanted());
@@ -117,7 +125,7 @@ pub(crate) fn execute(
     let done = unskew_batch::train(
         job,
         &service.features,
-        &files,
+        files,
         &modules,
         &mut |progress| bar.show(&progress),
         &|| context.interrupt.raised(),
