@@ -245,8 +245,9 @@ pub fn look_at_inputs(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(InputFile, BTreeMap<Name, Vec<InputFile>>), BatchError> {
     let labels = InputFile::of(labels, cancelled)?;
-    let of =
-        |files: &Vec<PathBuf>| files.iter().map(|file| InputFile::of(file, cancelled)).collect();
+    let of = |files: &Vec<PathBuf>| -> Result<Vec<InputFile>, BatchError> {
+        files.iter().map(|file| InputFile::of(file, cancelled)).collect()
+    };
     let sources = sources.iter().map(|(name, files)| Ok((name.clone(), of(files)?)));
     Ok((labels, sources.collect::<Result<_, BatchError>>()?))
 }

@@ -34,7 +34,7 @@ pub struct TrainingManifest {
 }
 
 /// The form of manifests that this version writes and reads.
-pub const TRAINING_MANIFEST_FORM: u32 = 1;
+pub(crate) const TRAINING_MANIFEST_FORM: u32 = 1;
 
 /// What a training set is built of, beside files of rows. It is for the caller
 /// to fill in and to follow.
