@@ -65,7 +65,7 @@ impl ViewOperator {
                 let names = found.rows.iter().map(|(name, _)| *name);
                 let names: Vec<&[u8]> = names.collect();
                 let counted = counted(trailing, covered_until, rows, folded);
-                self.folded(trailing, counted.0, &names, horizon)?
+                self.folded(trailing, covered_until, counted.0, &names, horizon)?
             }
             _ => newest_only(found, &rows, horizon),
         };
@@ -77,6 +77,7 @@ impl ViewOperator {
     fn folded(
         &self,
         layout: &TrailingLayout,
+        covered_until: Option<i64>,
         rows: Vec<ReadRow<'_>>,
         names: &[&[u8]],
         horizon: i64,
@@ -93,7 +94,9 @@ impl ViewOperator {
                 rest: row.rest,
             };
             let start = layout.resolutions.start(0, row.event);
-            let is_old = layout.slice_end(start) <= horizon;
+            // What files cover whole is not folded: they are its truth.
+            let end = layout.slice_end(start);
+            let is_old = end <= horizon && covered_until.is_none_or(|covered| end > covered);
             if is_old && layout.is_on_time(row.event, row.visible()) {
                 columns.push(self, 0, row)?;
                 starts.insert(start, ());

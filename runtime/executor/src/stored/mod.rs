@@ -10,7 +10,9 @@
 //! **As records**, for the online store: named parts of each entity
 //! ([`ViewOperator::records`](crate::service::ViewOperator::records),
 //! [`ViewOperator::restore_records`](crate::service::ViewOperator::restore_records)).
-//! Records are made of tables, so there is one way from rows to bytes. A table
+//! Records are made of tables, so there is one way from rows to bytes. A row
+//! that is pushed again, equal in all its bytes, is the same row: a replay
+//! counts once; equal rows of one request, or of files, count each. A table
 //! of an online store is *covered until* a time C: it holds what files say of
 //! all before C, and what was pushed from C on. There are these parts:
 //!

@@ -77,13 +77,14 @@ impl ViewOperator {
             true => USUAL_DELAY_US.saturating_add(self.view().source.out_of_orderness_us),
             false => 0,
         };
+        // Later rows, too: one of them may say that older ones were dropped.
         Needs {
             time,
             newest_row: true,
-            rows_from: (delay > 0).then(|| least_row_name(time.saturating_sub(delay))),
-            rows_below: time.checked_add(1).map(least_row_name),
+            rows_from: Some(least_row_name(time.saturating_sub(delay))),
+            rows_below: None,
             tiles: Vec::new(),
-            is_complete: delay == 0,
+            is_complete: false,
         }
     }
 
@@ -93,7 +94,7 @@ impl ViewOperator {
             time,
             newest_row: false,
             rows_from: Some(Vec::new()),
-            rows_below: time.checked_add(1).map(least_row_name),
+            rows_below: None,
             tiles: Vec::new(),
             is_complete: true,
         };
@@ -101,6 +102,7 @@ impl ViewOperator {
         let windows = &self.trailing_windows;
         let tail = windows.iter().map(|window| window.tail(time)).min().unwrap_or(time);
         needs.rows_from = Some(least_row_name(tail));
+        needs.rows_below = time.checked_add(1).map(least_row_name);
         let mut seen = Vec::new();
         for window in windows {
             if seen.contains(window) {

@@ -158,7 +158,7 @@ pub(crate) fn tie_in_name(tie: &[u8]) -> Vec<u8> {
 
 /// Whether names alone may not tell which of two rows comes first.
 pub(crate) fn is_cut(rest: &[u8]) -> bool {
-    rest.len() == TIE_BYTES + HASH_BYTES
+    rest.len() >= TIE_BYTES + HASH_BYTES
 }
 
 /// Bytes that compare as the numbers do.
