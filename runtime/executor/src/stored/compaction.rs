@@ -9,7 +9,7 @@ use crate::stored::layout::{StoredContents, TrailingLayout};
 use crate::stored::needs::FoundParts;
 use crate::stored::part::{Part, PartKind, PartVersion, RowName};
 use crate::stored::part_value::{tile_bytes, with_older_dropped};
-use crate::stored::trailing::{RowColumns, counted, seen_by_kernels, version_of};
+use crate::stored::trailing::{RowColumns, counted, covered, seen_by_kernels, version_of};
 use crate::tiles::Tiles;
 use crate::window::LogRecords;
 
@@ -37,7 +37,8 @@ pub struct Expectation {
 impl ViewOperator {
     /// How to make fewer parts of an entity's rows, where at least `at_least`
     /// of them go. `found` are all of its row parts, read by
-    /// [`needs_all`](Self::needs_all) at any time that is not before theirs.
+    /// [`needs_all`](Self::needs_all) at any time that is not before theirs,
+    /// with the tiles of these.
     ///
     /// What is younger than the newest row less the source's
     /// `out_of_orderness` and `allowed_lateness` stays as it is. Of older rows
@@ -64,6 +65,7 @@ impl ViewOperator {
             StoredContents::Trailing(trailing) => {
                 let names = found.rows.iter().map(|(name, _)| *name);
                 let names: Vec<&[u8]> = names.collect();
+                let covered_until = covered(&view.id, covered_until, found)?;
                 let counted = counted(trailing, covered_until, rows, folded);
                 self.folded(trailing, covered_until, counted.0, &names, horizon)?
             }

@@ -29,7 +29,10 @@
 //! * **folded** slices of a trailing view: the rows on time of one finest tile
 //!   that were pushed, folded into one part ([`compact`]). A row that comes
 //!   later for such a slice is too late. A slice that was folded stands as it
-//!   is until C has passed all of it; then files are the truth.
+//!   is until C has passed all of it; then files are the truth;
+//! * of a trailing view a **mark** of the C that the other parts of the entity
+//!   were written for. They are written in one step, so that a reader who comes
+//!   while materialize goes from entity to entity counts no row twice.
 //!
 //! **How far back it is exact.** An as-of read at t answers what the rows
 //! before C and the pushed rows say, to the bit, if t is not before

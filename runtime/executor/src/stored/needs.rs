@@ -1,7 +1,7 @@
 use crate::evaluation_error::EvaluationError;
 use crate::service::{Questions, ViewOperator};
 use crate::stored::layout::StoredContents;
-use crate::stored::part::{least_row_name, tile_name};
+use crate::stored::part::{COVERED_MARK, least_row_name, tile_name};
 
 /// What a question at one time reads of an entity's parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub struct Needs {
 pub struct FoundParts<'a> {
     /// Names and values, ascending by name, each once.
     pub rows: Vec<(&'a [u8], &'a [u8])>,
-    /// The value of each tile that was asked for, in that order.
+    /// The value of each tile that was asked for, in that order; the last one
+    /// says until when files are covered for this entity.
     pub tiles: Vec<Option<&'a [u8]>>,
 }
 
@@ -115,6 +116,8 @@ impl ViewOperator {
         }
         needs.tiles.sort_unstable();
         needs.tiles.dedup();
+        // Behind all tiles, where it is looked for.
+        needs.tiles.push(COVERED_MARK.to_vec());
         needs
     }
 
