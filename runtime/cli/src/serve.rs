@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use unskew_definition::Name;
 use unskew_executor::{
-    AggregateKernel, EvaluationError, ModuleAggregate, ModuleCatalog, ModuleTransform,
+    AggregateKernel, EvaluationError, Evaluator, ModuleAggregate, ModuleCatalog, ModuleTransform,
     TransformKernel,
 };
 use unskew_host::CompiledModule;
@@ -180,12 +180,8 @@ pub(crate) fn online_project(
         plan: project.plan.clone(),
         digests: digests.collect(),
         modules: Arc::new(LoadedModules(modules)),
-        evaluator: evaluator(),
+        evaluator: Evaluator::new(context.host()?.limits()).id(),
     })
-}
-
-fn evaluator() -> String {
-    format!("unskew-{}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Modules that any thread may call.

@@ -9,7 +9,7 @@ use crate::stored::layout::{StoredContents, TrailingLayout};
 use crate::stored::needs::FoundParts;
 use crate::stored::part::{Part, PartKind, PartVersion, RowName};
 use crate::stored::part_value::{tile_bytes, with_older_dropped};
-use crate::stored::trailing::{RowColumns, counted, seen_by_kernels, version_of};
+use crate::stored::trailing::{RowColumns, counted, covered, seen_by_kernels, version_of};
 use crate::tiles::Tiles;
 use crate::window::LogRecords;
 
@@ -37,7 +37,8 @@ pub struct Expectation {
 impl ViewOperator {
     /// How to make fewer parts of an entity's rows, where at least `at_least`
     /// of them go. `found` are all of its row parts, read by
-    /// [`needs_all`](Self::needs_all) at any time that is not before theirs.
+    /// [`needs_all`](Self::needs_all) at any time that is not before theirs,
+    /// with the tiles of these.
     ///
     /// What is younger than the newest row less the source's
     /// `out_of_orderness` and `allowed_lateness` stays as it is. Of older rows
@@ -64,8 +65,9 @@ impl ViewOperator {
             StoredContents::Trailing(trailing) => {
                 let names = found.rows.iter().map(|(name, _)| *name);
                 let names: Vec<&[u8]> = names.collect();
+                let covered_until = covered(&view.id, covered_until, found)?;
                 let counted = counted(trailing, covered_until, rows, folded);
-                self.folded(trailing, counted.0, &names, horizon)?
+                self.folded(trailing, covered_until, counted.0, &names, horizon)?
             }
             _ => newest_only(found, &rows, horizon),
         };
@@ -77,6 +79,7 @@ impl ViewOperator {
     fn folded(
         &self,
         layout: &TrailingLayout,
+        covered_until: Option<i64>,
         rows: Vec<ReadRow<'_>>,
         names: &[&[u8]],
         horizon: i64,
@@ -93,7 +96,9 @@ impl ViewOperator {
                 rest: row.rest,
             };
             let start = layout.resolutions.start(0, row.event);
-            let is_old = layout.slice_end(start) <= horizon;
+            // What files cover whole is not folded: they are its truth.
+            let end = layout.slice_end(start);
+            let is_old = end <= horizon && covered_until.is_none_or(|covered| end > covered);
             if is_old && layout.is_on_time(row.event, row.visible()) {
                 columns.push(self, 0, row)?;
                 starts.insert(start, ());

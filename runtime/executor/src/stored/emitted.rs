@@ -37,7 +37,7 @@ pub(crate) fn emitted_parts(
             false => live.insert(end, ()),
         };
     }
-    let oldest = live.keys().rev().take(KEPT_WINDOWS).last().copied();
+    let oldest = live.keys().rev().take(KEPT_WINDOWS).next_back().copied();
     let kept: Vec<u32> = match oldest {
         None => places.to_vec(),
         Some(oldest) => {

@@ -37,30 +37,50 @@ pub(crate) fn latest_parts(
         Origin::Materialized => places.iter().rposition(|row| table.visible(*row) <= until),
     };
     let kept = &places[newest.unwrap_or(0)..];
-    let mut parts = Vec::with_capacity(kept.len());
-    for (at, row) in kept.iter().enumerate() {
-        parts.push(row_part(table, *row, origin, newest.is_some() && at == 0));
-    }
+    let parts = row_parts(table, kept.iter().copied(), origin, newest.is_some());
     let drop_below = newest.and_then(|_| parts.first()).map(|part| part.name.clone());
     (parts, drop_below)
 }
 
+/// Rows of one entity, in the order of their keys, as parts; the first one may
+/// say that older ones were dropped. Rows that are equal in all their bytes
+/// are numbered, so that each has a name.
+pub(crate) fn row_parts(
+    table: &TableRows<'_>,
+    rows: impl Iterator<Item = u32>,
+    origin: Origin,
+    older_dropped: bool,
+) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut last: Option<(i64, Option<i64>, Option<&[u8]>)> = None;
+    let mut copy = 0;
+    for row in rows {
+        let at = row as usize;
+        let tie = table.order_keys.filter(|keys| keys.is_valid(at)).map(|keys| keys.value(at));
+        let key = (table.events[at], table.created.map(|created| created[at]), tie);
+        copy = if last == Some(key) { copy + 1 } else { 0 };
+        last = Some(key);
+        parts.push(row_part(table, row, origin, older_dropped && parts.is_empty(), copy));
+    }
+    parts
+}
+
 /// A row as a part.
-pub(crate) fn row_part(
+fn row_part(
     table: &TableRows<'_>,
     row: u32,
     origin: Origin,
     older_dropped: bool,
+    copy: u32,
 ) -> Part {
     let at = row as usize;
     let tie = table.order_keys.filter(|keys| keys.is_valid(at)).map(|keys| keys.value(at));
     let created = table.created.map(|created| created[at]);
-    let name = RowName::Row {
-        event: table.events[at],
-        created,
-        origin,
-        rest: &tie.map(tie_in_name).unwrap_or_default(),
-    };
+    let mut rest = tie.map(tie_in_name).unwrap_or_default();
+    if copy > 0 {
+        rest.extend(copy.to_be_bytes());
+    }
+    let name = RowName::Row { event: table.events[at], created, origin, rest: &rest };
     let mut columns = Vec::new();
     table.encoder.append(at, &mut columns);
     let errors = table.errors.filter(|errors| errors.is_valid(at)).map(|errors| errors.value(at));

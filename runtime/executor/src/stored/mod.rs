@@ -10,7 +10,9 @@
 //! **As records**, for the online store: named parts of each entity
 //! ([`ViewOperator::records`](crate::service::ViewOperator::records),
 //! [`ViewOperator::restore_records`](crate::service::ViewOperator::restore_records)).
-//! Records are made of tables, so there is one way from rows to bytes. A table
+//! Records are made of tables, so there is one way from rows to bytes. A row
+//! that is pushed again, equal in all its bytes, is the same row: a replay
+//! counts once; equal rows of one request, or of files, count each. A table
 //! of an online store is *covered until* a time C: it holds what files say of
 //! all before C, and what was pushed from C on. There are these parts:
 //!
@@ -27,7 +29,10 @@
 //! * **folded** slices of a trailing view: the rows on time of one finest tile
 //!   that were pushed, folded into one part ([`compact`]). A row that comes
 //!   later for such a slice is too late. A slice that was folded stands as it
-//!   is until C has passed all of it; then files are the truth.
+//!   is until C has passed all of it; then files are the truth;
+//! * of a trailing view a **mark** of the C that the other parts of the entity
+//!   were written for. They are written in one step, so that a reader who comes
+//!   while materialize goes from entity to entity counts no row twice.
 //!
 //! **How far back it is exact.** An as-of read at t answers what the rows
 //! before C and the pushed rows say, to the bit, if t is not before

@@ -1,7 +1,7 @@
 use crate::evaluation_error::EvaluationError;
 use crate::service::{Questions, ViewOperator};
 use crate::stored::layout::StoredContents;
-use crate::stored::part::{least_row_name, tile_name};
+use crate::stored::part::{COVERED_MARK, least_row_name, tile_name};
 
 /// What a question at one time reads of an entity's parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub struct Needs {
 pub struct FoundParts<'a> {
     /// Names and values, ascending by name, each once.
     pub rows: Vec<(&'a [u8], &'a [u8])>,
-    /// The value of each tile that was asked for, in that order.
+    /// The value of each tile that was asked for, in that order; the last one
+    /// says until when files are covered for this entity.
     pub tiles: Vec<Option<&'a [u8]>>,
 }
 
@@ -77,13 +78,14 @@ impl ViewOperator {
             true => USUAL_DELAY_US.saturating_add(self.view().source.out_of_orderness_us),
             false => 0,
         };
+        // Later rows, too: one of them may say that older ones were dropped.
         Needs {
             time,
             newest_row: true,
-            rows_from: (delay > 0).then(|| least_row_name(time.saturating_sub(delay))),
-            rows_below: time.checked_add(1).map(least_row_name),
+            rows_from: Some(least_row_name(time.saturating_sub(delay))),
+            rows_below: None,
             tiles: Vec::new(),
-            is_complete: delay == 0,
+            is_complete: false,
         }
     }
 
@@ -93,7 +95,7 @@ impl ViewOperator {
             time,
             newest_row: false,
             rows_from: Some(Vec::new()),
-            rows_below: time.checked_add(1).map(least_row_name),
+            rows_below: None,
             tiles: Vec::new(),
             is_complete: true,
         };
@@ -101,6 +103,7 @@ impl ViewOperator {
         let windows = &self.trailing_windows;
         let tail = windows.iter().map(|window| window.tail(time)).min().unwrap_or(time);
         needs.rows_from = Some(least_row_name(tail));
+        needs.rows_below = time.checked_add(1).map(least_row_name);
         let mut seen = Vec::new();
         for window in windows {
             if seen.contains(window) {
@@ -113,6 +116,8 @@ impl ViewOperator {
         }
         needs.tiles.sort_unstable();
         needs.tiles.dedup();
+        // Behind all tiles, where it is looked for.
+        needs.tiles.push(COVERED_MARK.to_vec());
         needs
     }
 

@@ -136,6 +136,10 @@ pub(crate) fn tile_name(resolution: u8, start: i64) -> Vec<u8> {
     bytes
 }
 
+/// The name of the mark in the place of a tile: until when files are covered
+/// for this entity, which may be ahead of its table.
+pub(crate) const COVERED_MARK: &[u8] = &[u8::MAX];
+
 /// What [`tile_name`] made.
 pub(crate) fn read_tile_name(name: &[u8]) -> Option<(u8, i64)> {
     let (resolution, start) = name.split_first()?;
@@ -158,7 +162,7 @@ pub(crate) fn tie_in_name(tie: &[u8]) -> Vec<u8> {
 
 /// Whether names alone may not tell which of two rows comes first.
 pub(crate) fn is_cut(rest: &[u8]) -> bool {
-    rest.len() == TIE_BYTES + HASH_BYTES
+    rest.len() >= TIE_BYTES + HASH_BYTES
 }
 
 /// Bytes that compare as the numbers do.

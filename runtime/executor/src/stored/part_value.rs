@@ -111,6 +111,19 @@ pub(crate) fn tile_bytes(facts: &TileFacts, states: &[BinaryArray], tile: usize)
     bytes
 }
 
+/// The bytes of the mark of what is covered, in microseconds.
+pub(crate) fn mark_bytes(covered_until: i64) -> Vec<u8> {
+    [&[VERSION, 0][..], &covered_until.to_le_bytes()].concat()
+}
+
+/// What [`mark_bytes`] wrote.
+pub(crate) fn read_mark(bytes: &[u8]) -> Result<i64, RowCodecError> {
+    match header(bytes)? {
+        (0, rest) => rest.try_into().map(i64::from_le_bytes).map_err(|_| SHORT),
+        _ => Err(RowCodecError::Damaged("it has unknown flags")),
+    }
+}
+
 /// What [`tile_bytes`] wrote: the facts, and a state for each of `states`.
 pub(crate) fn read_tile<'a>(
     bytes: &'a [u8],

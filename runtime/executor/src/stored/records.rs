@@ -13,11 +13,11 @@ use crate::evaluation_error::EvaluationError;
 use crate::point_in_time::EventIndex;
 use crate::row_order::{RowOrder, RowTie};
 use crate::rows::{AcceptedRows, CanonicalBytes, Entities};
-use crate::service::{ViewOperator, ViewRows};
+use crate::service::{Instants, ViewOperator, ViewRows};
 use crate::stored::emitted::emitted_parts;
 use crate::stored::entity_rows::ReadRows;
 use crate::stored::error::StoredError;
-use crate::stored::latest::{latest_parts, row_part};
+use crate::stored::latest::{latest_parts, row_parts};
 use crate::stored::layout::{StoredContents, StoredLayout};
 use crate::stored::needs::{AskedEntities, FoundParts, Needs};
 use crate::stored::part::{EntityRecord, Origin};
@@ -255,8 +255,8 @@ impl ViewOperator {
                             && trailing.is_on_time(event, rows.visible(**row));
                         !is_tiled && event >= slice.from
                     };
-                    let parts = places.iter().filter(in_no_tile);
-                    (parts.map(|row| row_part(&rows, *row, origin, false)).collect(), None)
+                    let parts = places.iter().filter(in_no_tile).copied();
+                    (row_parts(&rows, parts, origin, false), None)
                 }
             };
         }
@@ -317,7 +317,7 @@ impl ViewOperator {
             contents: restored.contents,
             dead_letters: Vec::new(),
             warnings: Vec::new(),
-            instants: None,
+            instants: Instants::Known,
             rows: Vec::new(),
             read: Some(read),
         })

@@ -9,13 +9,15 @@ use crate::point_in_time::EventIndex;
 use crate::row_order::{RowOrder, RowTie};
 use crate::service::{Contents, ViewOperator};
 use crate::stored::entity_rows::{FoldedSlices, Inexact, ReadRow, read_rows};
+use crate::stored::error::StoredError;
 use crate::stored::latest::Restored;
 use crate::stored::layout::TrailingLayout;
 use crate::stored::needs::{FoundParts, Needs};
 use crate::stored::part::{
-    EntityRecord, Origin, Part, PartKind, PartVersion, damaged, read_tile_name, tile_name,
+    COVERED_MARK, EntityRecord, Origin, Part, PartKind, PartVersion, damaged, read_tile_name,
+    tile_name,
 };
-use crate::stored::part_value::{read_tile, tile_bytes};
+use crate::stored::part_value::{mark_bytes, read_mark, read_tile, tile_bytes};
 use crate::stored::records::{RecordSlice, TableRows};
 use crate::stored::tiled::TiledRows;
 use crate::tiles::{TileFacts, TileKey, Tiles};
@@ -50,6 +52,14 @@ pub(crate) fn trailing_parts(
     let tiles = Tiles::build(kernels, &layout.resolutions, &log)?;
     let states = (0..layout.kernels.len()).map(|at| tiles.states(at).encode());
     let states: Vec<BinaryArray> = states.collect();
+    for record in records.iter_mut() {
+        record.parts.push(Part {
+            kind: PartKind::Tile,
+            name: COVERED_MARK.to_vec(),
+            version: PartVersion { event_timestamp: slice.covered_until, ..PartVersion::default() },
+            value: mark_bytes(slice.covered_until),
+        });
+    }
     for (tile, (key, facts)) in tiles.tiles().enumerate() {
         records[key.entity as usize].parts.push(Part {
             kind: PartKind::Tile,
@@ -110,6 +120,18 @@ pub(crate) fn counted<'a>(
     let mut rows = rows;
     rows.retain(counts);
     (rows, folded)
+}
+
+/// Until when files are covered for an entity: as its table says, or further,
+/// where materialize has come to the entity and not yet to the end.
+pub(crate) fn covered(
+    view: &unskew_plan::ViewId,
+    covered_until: Option<i64>,
+    found: &FoundParts<'_>,
+) -> Result<Option<i64>, StoredError> {
+    let Some(mark) = found.tiles.last().copied().flatten() else { return Ok(covered_until) };
+    let mark = read_mark(mark).map_err(|error| damaged(view, "mark", error))?;
+    Ok(covered_until.max(Some(mark)))
 }
 
 /// Rows of entities, as columns in the making.
@@ -194,7 +216,7 @@ impl<'a> TileColumns<'a> {
         layout: &TrailingLayout,
     ) -> Result<Tiles, EvaluationError> {
         let states: Vec<BinaryArray> =
-            self.states.into_iter().map(|states| BinaryArray::from_iter(states)).collect();
+            self.states.into_iter().map(BinaryArray::from_iter).collect();
         Ok(Tiles::restored(operator.tile_kernels(&layout.kernels), self.keys, &states)?)
     }
 }
@@ -219,14 +241,16 @@ impl ViewOperator {
         let mut tiles = TileColumns::new(layout.kernels.len());
         let mut folded_tiles = TileColumns::new(layout.kernels.len());
         let (mut older, mut head) = (RowColumns::new(self), RowColumns::new(self));
-        let since = covered_until.map(|covered| self.exact_since(covered));
-        let before = since.filter(|since| needs.time < *since).map(Inexact::Before);
-        let mut inexact = vec![before; found.len()];
+        let mut inexact = vec![None; found.len()];
         for (entity, parts) in (0_u32..).zip(found) {
+            let covered_until = covered(view, covered_until, parts)?;
+            let since = covered_until.map(|covered| self.exact_since(covered));
+            let before = since.filter(|since| needs.time < *since).map(Inexact::Before);
+            inexact[entity as usize] = before;
             let (rows, folded) = read_rows(view, parts, false)?;
             let (rows, folded) = counted(layout, covered_until, rows, folded);
             for (name, bytes) in needs.tiles.iter().zip(&parts.tiles) {
-                let Some(bytes) = bytes else { continue };
+                let Some(bytes) = bytes.filter(|_| name != COVERED_MARK) else { continue };
                 let (resolution, start) = read_tile_name(name)
                     .ok_or_else(|| damaged(view, "tile", "its name is none"))?;
                 let key = TileKey { entity, partition: OF_FILES, resolution, start };
