@@ -25,6 +25,8 @@ mod new;
 mod project;
 mod run;
 mod serve;
+mod serve_archive;
+mod serve_materialize;
 mod terminal;
 mod test;
 mod train;

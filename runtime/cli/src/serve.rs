@@ -10,17 +10,22 @@ use unskew_executor::{
     AggregateKernel, EvaluationError, Evaluator, ModuleAggregate, ModuleCatalog, ModuleTransform,
     TransformKernel,
 };
-use unskew_host::CompiledModule;
-use unskew_online::{OnlineProject, ServeError, ServeSettings, Serving};
+use unskew_host::{CompiledModule, Limits};
+use unskew_online::{OnlineProject, PushArchive, ServeError, ServeSettings, ServedSink, Serving};
 use unskew_store::{
-    EmbeddedSettings, OnlineStore, OnlineStoreSettings, RedisSettings, open_online_store,
+    EmbeddedSettings, OfflineStoreSettings, OnlineStore, OnlineStoreSettings, RedisSettings,
+    open_offline_store, open_online_store,
 };
 
-use crate::config::{OnlineStoreKind, OnlineStoreSection, ProjectConfig, ServeSection};
+use crate::config::{
+    OfflineStoreSection, OnlineStoreKind, OnlineStoreSection, ProjectConfig, ServeSection,
+};
 use crate::context::Context;
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
 use crate::logging;
+use crate::serve_archive::Archive;
+use crate::serve_materialize::MaterializeCommand;
 use crate::terminal::{FAINT, GOOD, paint};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -72,7 +77,13 @@ pub(crate) fn run(arguments: &ServeArguments, context: &Context) -> anyhow::Resu
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build().context("no threads to serve with")?;
-    let done = runtime.block_on(serve_until_interrupted(&project.config, served, context));
+    let materializer = MaterializeCommand {
+        project: arguments.project.clone(),
+        settings,
+        cache_dir: context.cache_dir.clone(),
+    };
+    let served = serve_until_interrupted(&project.config, served, materializer, context);
+    let done = runtime.block_on(served);
     runtime.shutdown_timeout(Duration::from_secs(1));
     done
 }
@@ -80,19 +91,27 @@ pub(crate) fn run(arguments: &ServeArguments, context: &Context) -> anyhow::Resu
 async fn serve_until_interrupted(
     config: &ProjectConfig,
     project: OnlineProject,
+    materializer: MaterializeCommand,
     context: &Context,
 ) -> anyhow::Result<()> {
     let store = online_store(&config.online_store).await?;
+    let process = process_number();
+    let OfflineStoreSection { url, endpoint, region } = config.offline_store.clone();
+    let offline = OfflineStoreSettings { endpoint, region, ..OfflineStoreSettings::new(url) };
+    let offline = open_offline_store(&offline)
+        .map_err(|error| UserError::new(error.to_string()).at(config.place_of("offline_store.url")))?;
+    let archive = Arc::new(Archive::new(offline, process));
+    let share = config.serve.served_log;
     let serving = Serving {
         settings: serve_settings(&config.serve),
         project,
         store,
         registry: config.registry_path.clone(),
-        materializer: None,
-        archive: None,
-        served_log: None,
+        materializer: Some(Arc::new(materializer)),
+        archive: Some(Arc::clone(&archive) as Arc<dyn PushArchive>),
+        served_log: (share > 0.0).then(|| (share, archive as Arc<dyn ServedSink>)),
         clock: Arc::new(now),
-        process: process_number(),
+        process,
     };
     let (tell, end) = tokio::sync::watch::channel(false);
     let interrupt = context.interrupt.clone();
@@ -180,7 +199,7 @@ pub(crate) fn online_project(
         plan: project.plan.clone(),
         digests: digests.collect(),
         modules: Arc::new(LoadedModules(modules)),
-        evaluator: Evaluator::new(context.host()?.limits()).id(),
+        evaluator: Evaluator::new(&Limits::default()).id(),
     })
 }
 

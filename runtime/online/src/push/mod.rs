@@ -15,6 +15,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use unskew_executor::rows::{AcceptedRows, CanonicalBytes};
 use unskew_plan::{SourcePlan, ViewReference};
 use unskew_store::{
     OnlineStore, Part, PartKind, PartVersion, Record, TableId, TableState, WriteMode, Written,
@@ -66,8 +67,14 @@ pub(crate) enum PushMode {
 /// `train` and `materialize` read as part of it.
 #[async_trait]
 pub trait PushArchive: Send + Sync {
-    /// Appends rows of `source`, all or none.
-    async fn append(&self, source: &SourcePlan, rows: &RecordBatch) -> Result<(), OnlineError>;
+    /// Appends rows of `source`. The name stands for exactly these rows: where
+    /// it is there already nothing is done.
+    async fn append(
+        &self,
+        source: &SourcePlan,
+        name: &str,
+        rows: &RecordBatch,
+    ) -> Result<(), OnlineError>;
 }
 
 /// What a push did.
@@ -175,11 +182,17 @@ impl Pusher {
         if report.accepted == 0 {
             return Ok(report);
         }
+        if to.offline() && self.archive.is_none() {
+            return Err(OnlineError::Unavailable(
+                "this server has no offline store to keep rows in; push with \"to\": \"online\"".to_owned(),
+            ));
+        }
         let tables = if to.online() { records(&self.engine, &pushed)? } else { Vec::new() };
         if to.offline()
             && let Some(archive) = &self.archive
         {
-            archive.append(&pushed.accepted.source, &pushed.accepted.batch).await?;
+            let AcceptedRows { source, batch, .. } = &pushed.accepted;
+            archive.append(source, &name_of(batch), batch).await?;
         }
         let Written { written, older, unchanged } =
             write_live(&**self.engine.store(), &tables).await?;
@@ -298,6 +311,19 @@ fn read(
     let columns: RawColumns<'_> =
         serde_json::from_str(columns.get()).map_err(|error| OnlineError::of_json(&error))?;
     Pushed::read(source, &columns)
+}
+
+/// A name for rows, made of their bytes: the same rows have the same name.
+fn name_of(batch: &RecordBatch) -> String {
+    let rows = CanonicalBytes::new(batch.columns().to_vec());
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = Vec::new();
+    for row in 0..batch.num_rows() {
+        bytes.clear();
+        rows.append(row, &mut bytes);
+        hasher.update(&bytes);
+    }
+    format!("push-{}", &hasher.finalize().to_hex()[..32])
 }
 
 /// The records of every view of the rows' source.
