@@ -98,8 +98,9 @@ async fn serve_until_interrupted(
     let process = process_number();
     let OfflineStoreSection { url, endpoint, region } = config.offline_store.clone();
     let offline = OfflineStoreSettings { endpoint, region, ..OfflineStoreSettings::new(url) };
-    let offline = open_offline_store(&offline)
-        .map_err(|error| UserError::new(error.to_string()).at(config.place_of("offline_store.url")))?;
+    let offline = open_offline_store(&offline).map_err(|error| {
+        UserError::new(error.to_string()).at(config.place_of("offline_store.url"))
+    })?;
     let archive = Arc::new(Archive::new(offline, process));
     let share = config.serve.served_log;
     let serving = Serving {
@@ -109,7 +110,7 @@ async fn serve_until_interrupted(
         registry: config.registry_path.clone(),
         materializer: Some(Arc::new(materializer)),
         archive: Some(Arc::clone(&archive) as Arc<dyn PushArchive>),
-        served_log: (share > 0.0).then(|| (share, archive as Arc<dyn ServedSink>)),
+        served_log: (share > 0.0).then_some((share, archive as Arc<dyn ServedSink>)),
         clock: Arc::new(now),
         process,
     };

@@ -57,7 +57,8 @@ impl Materializer for MaterializeCommand {
         };
         let mut command = self.command(&job).map_err(|error| failed(&error))?;
         let output = tokio::task::spawn_blocking(move || command.output());
-        let output = output.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let output =
+            output.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         if output.status.success() {
             let report = serde_json::from_slice(&output.stdout);
             return report.map_err(|error| failed(&error));

@@ -184,7 +184,8 @@ impl Pusher {
         }
         if to.offline() && self.archive.is_none() {
             return Err(OnlineError::Unavailable(
-                "this server has no offline store to keep rows in; push with \"to\": \"online\"".to_owned(),
+                "this server has no offline store to keep rows in; push with \"to\": \"online\""
+                    .to_owned(),
             ));
         }
         let tables = if to.online() { records(&self.engine, &pushed)? } else { Vec::new() };
