@@ -7,7 +7,8 @@ use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
 use crate::{
-    build, completions, config, dev, explain, export_feast, inspect, new, run, serve, test, train,
+    build, completions, config, dev, explain, export_feast, inspect, new, replay, run, serve, test,
+    train,
 };
 
 /// The version of this program and of the contract that it speaks.
@@ -120,6 +121,8 @@ pub(crate) enum Command {
     Serve(serve::ServeArguments),
     #[command(after_help = export_feast::EXAMPLES)]
     ExportFeast(export_feast::ExportFeastArguments),
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::ReplayArguments),
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArguments),
     #[command(after_help = completions::EXAMPLES)]

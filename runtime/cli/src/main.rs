@@ -23,6 +23,7 @@ mod logging;
 mod module_report;
 mod new;
 mod project;
+mod replay;
 mod run;
 mod serve;
 mod serve_archive;
@@ -77,6 +78,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Train(arguments) => train::run(arguments, context),
         Command::Serve(arguments) => serve::run(arguments, context),
         Command::ExportFeast(arguments) => export_feast::run(arguments, context),
+        Command::Replay(arguments) => replay::run(arguments, context),
         Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }

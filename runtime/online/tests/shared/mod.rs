@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use unskew_definition::DefinitionReader;
 use unskew_executor::{ModuleCatalog, NoModules};
-use unskew_online::{OnlineProject, ServeError, ServeSettings, Serving, serve};
+use unskew_online::{OnlineProject, ServeError, ServeSettings, ServedSink, Serving, serve};
 use unskew_plan::FeaturePlan;
 use unskew_store::{EmbeddedSettings, OnlineStore, OnlineStoreSettings, open_online_store};
 
@@ -86,6 +86,8 @@ pub(crate) struct Wanted {
     pub(crate) yaml: String,
     pub(crate) modules: Arc<dyn ModuleCatalog + Send + Sync>,
     pub(crate) settings: ServeSettings,
+    /// Which share of entities has its answers kept, and where.
+    pub(crate) served_log: Option<(f64, Arc<dyn ServedSink>)>,
     /// Put around the store.
     pub(crate) around: Box<dyn FnOnce(Arc<dyn OnlineStore>) -> Arc<dyn OnlineStore>>,
 }
@@ -109,6 +111,7 @@ impl Wanted {
                 push_log: dir.join("push"),
                 alerts: Vec::new(),
             },
+            served_log: None,
             around: Box::new(|store| store),
         }
     }
@@ -131,7 +134,7 @@ impl TestServer {
     }
 
     pub(crate) async fn start_plan(dir: &Path, wanted: Wanted, plan: FeaturePlan) -> Self {
-        let Wanted { yaml: _, modules, settings, around } = wanted;
+        let Wanted { yaml: _, modules, settings, served_log, around } = wanted;
         let project =
             OnlineProject { plan, modules, digests: BTreeMap::new(), evaluator: "test".to_owned() };
         let embedded =
@@ -147,7 +150,7 @@ impl TestServer {
             registry: dir.join("registry.sqlite"),
             materializer: None,
             archive: None,
-            served_log: None,
+            served_log,
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             process: 1,
         };
