@@ -24,6 +24,12 @@ pub trait AggregateKernel: Send + Sync {
     /// Whether [`GroupStates::subtract`] works.
     fn subtracts(&self) -> bool;
 
+    /// Whether [`partial`](Self::partial) looks at the rows' order keys. Where
+    /// it does not, it may be given none.
+    fn needs_order(&self) -> bool {
+        true
+    }
+
     /// Folds rows into `group_count` new states: row i, whose order key is row
     /// i of `order`, into that at `groups[i]`. A group without rows has the
     /// empty state. Rows come in any order; with no rows the states are empty

@@ -64,6 +64,10 @@ impl AggregateKernel for ModuleAggregate {
         self.0.signature.subtract
     }
 
+    fn needs_order(&self) -> bool {
+        false
+    }
+
     fn partial(
         &self,
         inputs: &[ArrayRef],

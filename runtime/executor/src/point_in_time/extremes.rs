@@ -79,6 +79,9 @@ fn evaluate(
     let mut is_done = vec![false; context.index.entity_count()];
     let mut places = Vec::with_capacity(asked);
     let mut stack: Vec<(u32, i64)> = Vec::new();
+    // Of each window where on the stack its first candidate stands: since
+    // windows never begin earlier, it is never one before that.
+    let mut firsts = vec![0; windows.len()];
     for (entity, questions) in context.questions.by_entity(context.index.entity_count()) {
         if !context.index.is_in_order(entity) {
             continue;
@@ -86,9 +89,12 @@ fn evaluate(
         is_done[entity as usize] = true;
         places.extend(questions.start as u32..questions.end as u32);
         stack.clear();
+        firsts.fill(0);
         let mut next = context.index.places(entity).start;
         for question in questions {
             let high = context.ranges.high(question) as usize;
+            // So many of the stack stay where they are.
+            let mut staying = stack.len();
             for place in next..high {
                 if nulls.is_some_and(|nulls| nulls.is_null(place)) {
                     continue;
@@ -97,28 +103,37 @@ fn evaluate(
                 while stack.last().is_some_and(|(_, last)| *last <= key) {
                     stack.pop();
                 }
+                staying = staying.min(stack.len());
                 stack.push((place as u32, key));
             }
             next = next.max(high);
-            for (window, found) in windows.iter().zip(&mut found) {
+            for ((window, first), found) in windows.iter().zip(&mut firsts).zip(&mut found) {
                 let low = context.ranges.low(*window, question);
-                let at = stack.partition_point(|(place, _)| *place < low);
+                let mut at = staying.min(*first);
+                while stack.get(at).is_some_and(|(place, _)| *place < low) {
+                    at += 1;
+                }
+                *first = at;
                 found.push(stack.get(at).map_or(NOTHING, |(place, _)| *place));
             }
         }
     }
     let outcomes = found.into_iter().map(|found| picked(column, found));
-    Ok(QuickAnswers { outcomes: outcomes.collect::<Result<_, _>>()?, places, is_done })
+    let outcomes = outcomes.collect::<Result<_, _>>()?;
+    Ok(QuickAnswers { outcomes, places: Arc::new(places), is_done })
 }
 
 const NOTHING: u32 = u32::MAX;
 
 /// The values at these places.
 fn picked(column: &ArrayRef, places: Vec<u32>) -> Result<Outcome, KernelError> {
-    let nulls = places.iter().map(|place| *place != NOTHING).collect();
-    let places: Vec<u32> =
-        places.into_iter().map(|place| if place == NOTHING { 0 } else { place }).collect();
-    let places = UInt32Array::new(places.into(), Some(nulls));
+    let nulls = places.contains(&NOTHING);
+    let nulls = nulls.then(|| places.iter().map(|place| *place != NOTHING).collect());
+    let places = match nulls {
+        None => places,
+        Some(_) => places.into_iter().map(|at| if at == NOTHING { 0 } else { at }).collect(),
+    };
+    let places = UInt32Array::new(places.into(), nulls);
     let picked = take(column, &places, None).map_err(|error| KernelError::WrongInput {
         aggregate: "of a trailing window".to_owned(),
         reason: error.to_string(),

@@ -10,7 +10,7 @@ use arrow::datatypes::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use unskew_aggregate::{Aggregate, AggregateFunction, Overflow, ValueKind};
+use unskew_aggregate::{Aggregate, AggregateFunction, Overflow, ValueKind, nearest_float};
 use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
 
 use crate::point_in_time::trailing::{Context, QuickAnswers};
@@ -77,24 +77,17 @@ pub(crate) fn evaluate_sums(context: &Context<'_>, requests: &[SumRequest]) -> Q
         places.extend(questions.start as u32..questions.end as u32);
         for (window, of_window) in &by_window {
             let lows = context.ranges.lows(*window, questions.clone());
-            for (low, high) in lows.iter().zip(highs) {
-                let (low, high) = (*low as usize - rows.start, *high as usize - rows.start);
-                let count = match sums.counts.is_empty() {
-                    true => (high - low) as u32,
-                    false => sums.counts[high] - sums.counts[low],
-                };
-                let total = match needs_totals {
-                    true => sums.totals[high] - sums.totals[low],
-                    false => 0,
-                };
-                for request in of_window {
-                    outputs[*request].push(total, count, sums.scale);
-                }
+            let ranges = lows
+                .iter()
+                .zip(highs)
+                .map(|(low, high)| (*low as usize - rows.start, *high as usize - rows.start));
+            for request in of_window {
+                outputs[*request].extend(&sums, ranges.clone());
             }
         }
     }
     let outcomes = outputs.into_iter().map(Output::finish).collect();
-    QuickAnswers { outcomes, places, is_done }
+    QuickAnswers { outcomes, places: Arc::new(places), is_done }
 }
 
 impl RunningSums {
@@ -146,16 +139,18 @@ impl RunningSums {
             Type::UInt64 => integers!(UInt64Type),
             Type::Float64 => {
                 let values = &column.as_primitive::<Float64Type>().values()[rows.clone()];
-                let start = rows.start;
-                let value = |at: usize| if is_valid(start + at) { values[at] } else { 0.0 };
-                self.add_up_floats(rows.len(), value)
+                if nulls.is_none() {
+                    return self.add_up_floats(values);
+                }
+                let is_valid = rows.map(is_valid);
+                let values = values.iter().zip(is_valid).map(|(x, is)| if is { *x } else { 0.0 });
+                self.add_up_floats(&values.collect::<Vec<_>>())
             }
             Type::Float32 => {
                 let values = &column.as_primitive::<Float32Type>().values()[rows.clone()];
-                let start = rows.start;
-                let value =
-                    |at: usize| if is_valid(start + at) { f64::from(values[at]) } else { 0.0 };
-                self.add_up_floats(rows.len(), value)
+                let values = values.iter().zip(rows.map(is_valid));
+                let values = values.map(|(x, is)| if is { f64::from(*x) } else { 0.0 });
+                self.add_up_floats(&values.collect::<Vec<_>>())
             }
             _ => false,
         }
@@ -172,41 +167,48 @@ impl RunningSums {
 
     /// In units of the least exponent's last bit, if that leaves room for all
     /// of them, and nothing can become subnormal or infinite.
-    fn add_up_floats(&mut self, count: usize, value: impl Fn(usize) -> f64) -> bool {
+    fn add_up_floats(&mut self, values: &[f64]) -> bool {
         const MANTISSA_BITS: u32 = 53;
         // So that neither a mean is subnormal, nor a sum infinite.
         const EXPONENTS: std::ops::RangeInclusive<u32> = 110..=2000;
         let biased = |x: f64| (x.to_bits() >> 52 & 0x7ff) as u32;
         let (mut least, mut greatest) = (u32::MAX, 0);
-        for at in 0..count {
-            let x = value(at);
-            if x != 0.0 {
-                least = least.min(biased(x));
-                greatest = greatest.max(biased(x));
-            }
+        for x in values {
+            // Zeros count for nothing; subnormal numbers have 0, too, which
+            // the bounds refuse.
+            least = least.min(if *x == 0.0 { u32::MAX } else { biased(*x) });
+            greatest = greatest.max(biased(*x));
         }
-        // Subnormal numbers have the exponent 0, too, so this asks the other bound.
         if least == u32::MAX {
-            self.add_up((0..count).map(|_| 0));
+            self.add_up(values.iter().map(|_| 0));
             return true;
         }
-        let count_bits = usize::BITS - count.leading_zeros();
+        let count_bits = usize::BITS - values.len().leading_zeros();
         let fits = EXPONENTS.contains(&least)
             && EXPONENTS.contains(&greatest)
             && greatest - least + MANTISSA_BITS + count_bits <= 126;
         if !fits {
             return false;
         }
-        self.add_up((0..count).map(|at| {
-            let x = value(at);
-            if x == 0.0 {
-                return 0;
-            }
+        let parts = |x: f64| {
             let bits = x.to_bits();
             let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
             let sign = (bits as i64) >> 63;
-            i128::from((mantissa ^ sign) - sign) << (biased(x) - least)
-        }));
+            let mantissa = if x == 0.0 { 0 } else { (mantissa ^ sign) - sign };
+            (mantissa, biased(x).wrapping_sub(least) & 127)
+        };
+        // Where they are near each other, 64 bits hold each of them.
+        if greatest - least + MANTISSA_BITS < 64 {
+            self.add_up(values.iter().map(|x| {
+                let (mantissa, shift) = parts(*x);
+                i128::from(mantissa << (shift & 63))
+            }));
+        } else {
+            self.add_up(values.iter().map(|x| {
+                let (mantissa, shift) = parts(*x);
+                i128::from(mantissa) << shift
+            }));
+        }
         // The last bit of a float with the biased exponent e is 2^(e - 1075).
         self.scale = f64::from_bits(u64::from(least) << 52) * 2_f64.powi(-52);
         true
@@ -223,11 +225,11 @@ fn mean(total: i128, count: u32) -> f64 {
         // A quotient of 55 bits or more, whose last bit also says whether
         // anything is below it, rounds as the exact one does.
         let divisor = u128::from(count);
-        let shift = if magnitude >> 88 == 0 { 38 } else { 0 };
+        let shift = if magnitude >> 55 < divisor { 38 } else { 0 };
         let shifted = magnitude << shift;
         let quotient = shifted / divisor;
         let sticky = u128::from(quotient * divisor != shifted);
-        (quotient | sticky) as f64 * f64::from_bits((1023 - shift) << 52)
+        nearest_float((quotient | sticky) as i128) * f64::from_bits((1023 - shift) << 52)
     };
     if total < 0 { -mean } else { mean }
 }
@@ -260,30 +262,50 @@ impl Output {
         }
     }
 
-    #[inline]
-    fn push(&mut self, total: i128, count: u32, scale: f64) {
+    /// The answers for these ranges of running sums.
+    fn extend(&mut self, sums: &RunningSums, ranges: impl Iterator<Item = (usize, usize)>) {
+        let counts = |(low, high): (usize, usize)| match sums.counts.is_empty() {
+            true => (high - low) as u32,
+            false => sums.counts[high] - sums.counts[low],
+        };
+        let totals = |(low, high): (usize, usize)| sums.totals[high] - sums.totals[low];
+        let scale = sums.scale;
         match self {
-            Self::Count(values) => values.append_value(count.into()),
-            Self::FloatSum(values) if count == 0 => values.append_null(),
-            Self::Mean(values) if count == 0 => values.append_null(),
-            Self::IntSum { values, .. } if count == 0 => values.append_null(),
-            Self::UIntSum { values, .. } if count == 0 => values.append_null(),
-            Self::FloatSum(values) => values.append_value(total as f64 * scale),
-            Self::Mean(values) => values.append_value(mean(total, count) * scale),
-            Self::IntSum { values, errors } => match i64::try_from(total) {
-                Ok(total) => values.append_value(total),
-                Err(_) => {
-                    errors.push(overflow(values.len(), ValueKind::Int64));
-                    values.append_null();
+            Self::Count(values) => {
+                ranges.for_each(|range| values.append_value(counts(range).into()));
+            }
+            Self::FloatSum(values) => ranges.for_each(|range| match counts(range) {
+                0 => values.append_null(),
+                _ => values.append_value(nearest_float(totals(range)) * scale),
+            }),
+            Self::Mean(values) => ranges.for_each(|range| match counts(range) {
+                0 => values.append_null(),
+                count => values.append_value(mean(totals(range), count) * scale),
+            }),
+            Self::IntSum { values, errors } => {
+                for range in ranges {
+                    match i64::try_from(totals(range)) {
+                        _ if counts(range) == 0 => values.append_null(),
+                        Ok(total) => values.append_value(total),
+                        Err(_) => {
+                            errors.push(overflow(values.len(), ValueKind::Int64));
+                            values.append_null();
+                        }
+                    }
                 }
-            },
-            Self::UIntSum { values, errors } => match u64::try_from(total) {
-                Ok(total) => values.append_value(total),
-                Err(_) => {
-                    errors.push(overflow(values.len(), ValueKind::UInt64));
-                    values.append_null();
+            }
+            Self::UIntSum { values, errors } => {
+                for range in ranges {
+                    match u64::try_from(totals(range)) {
+                        _ if counts(range) == 0 => values.append_null(),
+                        Ok(total) => values.append_value(total),
+                        Err(_) => {
+                            errors.push(overflow(values.len(), ValueKind::UInt64));
+                            values.append_null();
+                        }
+                    }
                 }
-            },
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use unskew_host::Outcome;
@@ -6,8 +7,8 @@ use unskew_host::Outcome;
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
 use crate::point_in_time::event_index::EventIndex;
 use crate::point_in_time::extremes::evaluate_extremes;
-use crate::point_in_time::latest::latest_places;
-use crate::point_in_time::questions::Questions;
+use crate::point_in_time::latest::latest_places_of;
+use crate::point_in_time::questions::{Part, Questions};
 use crate::point_in_time::running::evaluate_running;
 use crate::point_in_time::sums::{SumRequest, evaluate_sums, is_sum};
 use crate::point_in_time::trees::Trees;
@@ -45,28 +46,30 @@ pub fn evaluate_trailing(
     questions: &Questions,
     aggregates: &[TrailingAggregate<'_>],
 ) -> Result<TrailingAnswers, KernelError> {
-    let windows: Vec<TrailingWindow> = aggregates.iter().map(|a| a.window).collect();
-    let newest = newest_in_longest(index, questions, &windows);
+    let all_windows = distinct(aggregates.iter().map(|aggregate| aggregate.window));
+    let all_ranges = Ranges::new(index, questions, &all_windows);
+    let newest = newest_in_longest(index, questions, &all_windows, &all_ranges);
     let mut values: Vec<Option<Outcome>> = vec![None; aggregates.len()];
     for same_rows in
         grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
     {
         let filtered = aggregates[same_rows[0]].filter.as_ref().map(|f| index.filtered(f));
-        let index = filtered.as_ref().unwrap_or(index);
-        let mut windows: Vec<TrailingWindow> = Vec::new();
-        for at in &same_rows {
-            if !windows.contains(&aggregates[*at].window) {
-                windows.push(aggregates[*at].window);
+        let (windows, ranges);
+        let (index, windows, ranges) = match &filtered {
+            None => (index, &all_windows, &all_ranges),
+            Some(filtered) => {
+                windows = distinct(same_rows.iter().map(|at| aggregates[*at].window));
+                ranges = Ranges::new(filtered, questions, &windows);
+                (filtered, &windows, &ranges)
             }
-        }
-        let ranges = Ranges::new(index, questions, &windows);
+        };
         let of = |at: usize| &aggregates[at];
         let members = |at: &usize| of(*at).clone();
         let same: Vec<TrailingAggregate<'_>> = same_rows.iter().map(members).collect();
         for cluster in grouped(&same, is_same_column) {
             let inputs = of(same_rows[cluster[0]]).inputs.iter();
             let inputs = inputs.map(|input| index.sorted(input)).collect::<Result<Vec<_>, _>>()?;
-            let context = Context { index, questions, ranges: &ranges, inputs: &inputs };
+            let context = Context { index, questions, ranges, inputs: &inputs };
             let cluster: Vec<(usize, usize)> = cluster
                 .iter()
                 .map(|at| {
@@ -79,6 +82,16 @@ pub fn evaluate_trailing(
     }
     let values = values.into_iter().map(|value| value.expect("each is in one cluster")).collect();
     Ok(TrailingAnswers { newest, values })
+}
+
+fn distinct(windows: impl Iterator<Item = TrailingWindow>) -> Vec<TrailingWindow> {
+    let mut distinct = Vec::new();
+    for window in windows {
+        if !distinct.contains(&window) {
+            distinct.push(window);
+        }
+    }
+    distinct
 }
 
 /// Indices of items, those together that are the same.
@@ -118,7 +131,7 @@ fn is_same_kernel(a: &dyn AggregateKernel, b: &dyn AggregateKernel) -> bool {
 /// of which they are.
 pub(crate) struct QuickAnswers {
     pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) places: Vec<u32>,
+    pub(crate) places: Arc<Vec<u32>>,
     pub(crate) is_done: Vec<bool>,
 }
 
@@ -145,7 +158,7 @@ impl Context<'_> {
                 built_in.check(self.inputs, column.len())?;
             }
         }
-        let mut parts: Vec<Vec<(Outcome, Vec<u32>)>> = vec![Vec::new(); cluster.len()];
+        let mut parts: Vec<Vec<Part>> = vec![Vec::new(); cluster.len()];
         let sum_of = |at: usize| {
             let (aggregate, window) = cluster[at];
             let aggregate = *kernel(aggregate).as_built_in()?.aggregate();
@@ -155,7 +168,7 @@ impl Context<'_> {
         let requests: Vec<SumRequest> = sums.iter().filter_map(|at| sum_of(*at)).collect();
         let answers = evaluate_sums(self, &requests);
         for (at, outcome) in sums.iter().zip(answers.outcomes) {
-            parts[*at].push((outcome, answers.places.clone()));
+            parts[*at].push((outcome, Arc::clone(&answers.places)));
         }
         let sums_done = answers.is_done;
         for same in grouped(cluster, |a, b| is_same_kernel(kernel(a.0), kernel(b.0))) {
@@ -172,14 +185,14 @@ impl Context<'_> {
             let is_done = match quick {
                 Some(answers) => {
                     for (at, outcome) in same.iter().zip(answers.outcomes) {
-                        parts[*at].push((outcome, answers.places.clone()));
+                        parts[*at].push((outcome, Arc::clone(&answers.places)));
                     }
                     answers.is_done
                 }
                 None if sums.contains(&same[0]) => sums_done.clone(),
                 None => vec![false; self.index.entity_count()],
             };
-            let mut more: Vec<Vec<(Outcome, Vec<u32>)>> = vec![Vec::new(); windows.len()];
+            let mut more: Vec<Vec<Part>> = vec![Vec::new(); windows.len()];
             let trees = Trees {
                 kernel: first,
                 index: self.index,
@@ -207,7 +220,7 @@ impl Context<'_> {
     fn answer_strangers(
         &self,
         kernel: &dyn AggregateKernel,
-        parts: &mut [Vec<(Outcome, Vec<u32>)>],
+        parts: &mut [Vec<Part>],
     ) -> Result<(), KernelError> {
         let count = self.index.entity_count();
         let strangers: Vec<u32> = self
@@ -221,11 +234,12 @@ impl Context<'_> {
         if strangers.is_empty() {
             return Ok(());
         }
+        let strangers = Arc::new(strangers);
         let none: Vec<ArrayRef> = self.inputs.iter().map(|input| input.slice(0, 0)).collect();
         let empty = kernel.partial(&none, &crate::row_order::RowOrder::empty(), &[], 1)?;
         let outcome = empty.take(&vec![0; strangers.len()]).finish()?;
         for parts in parts {
-            parts.push((outcome.clone(), strangers.clone()));
+            parts.push((outcome.clone(), Arc::clone(&strangers)));
         }
         Ok(())
     }
@@ -255,31 +269,19 @@ impl Ranges {
                 true => index.visible(),
                 false => index.events(),
             };
-            walk(
-                &seen[places.clone()],
-                times,
-                |seen, time| *seen <= *time,
-                |at, place| {
-                    highs[asked.start + at] = (places.start + place) as u32;
-                },
-            );
+            let highs = &mut highs[asked.clone()];
+            let seen = &seen[places.clone()];
+            walk(seen, times.iter().zip(&mut *highs), |seen, time| *seen <= *time);
+            highs.iter_mut().for_each(|high| *high += places.start as u32);
             let events = &index.events()[places.clone()];
             for (window, lows) in windows.iter().zip(&mut lows) {
-                let tails = times.iter().map(|time| window.tail(*time));
-                let tails: Vec<i64> = tails.collect();
-                walk(
-                    events,
-                    &tails,
-                    |event, tail| *event < *tail,
-                    |at, place| {
-                        lows[asked.start + at] = (places.start + place) as u32;
-                    },
-                );
-            }
-            // A row may be seen only when its window has gone by.
-            for question in asked {
-                for lows in &mut lows {
-                    lows[question] = lows[question].min(highs[question]);
+                let lows = &mut lows[asked.clone()];
+                walk(events, times.iter().zip(&mut *lows), |event, time| {
+                    *event < window.tail(*time)
+                });
+                // A row may be seen only when its window has gone by.
+                for (low, high) in lows.iter_mut().zip(&*highs) {
+                    *low = (*low + places.start as u32).min(*high);
                 }
             }
         }
@@ -303,29 +305,31 @@ impl Ranges {
     }
 }
 
-/// For each of ascending times, how many of ascending values pass it. Looks
-/// ahead in growing steps, so that few questions about many rows are cheap.
-fn walk(
+/// For each of ascending times, how many of ascending values pass it.
+fn walk<'a>(
     values: &[i64],
-    times: &[i64],
+    times: impl Iterator<Item = (&'a i64, &'a mut u32)>,
     passes: impl Fn(&i64, &i64) -> bool,
-    mut found: impl FnMut(usize, usize),
 ) {
+    /// Steps one by one, before they grow: so that few questions about many
+    /// rows are cheap, too.
+    const STEPS: usize = 24;
     let mut place = 0;
-    for (at, time) in times.iter().enumerate() {
-        let rest = &values[place..];
-        let mut step = 1;
-        while step < rest.len() && passes(&rest[step], time) {
-            step *= 2;
+    for (time, found) in times {
+        let until = values.len().min(place + STEPS);
+        while place < until && passes(&values[place], time) {
+            place += 1;
         }
-        let within = &rest[step / 2..rest.len().min(step + 1)];
-        place += match rest.first() {
-            Some(first) if passes(first, time) => {
-                step / 2 + within.partition_point(|value| passes(value, time))
+        if place == until && until < values.len() {
+            let rest = &values[place..];
+            let mut step = 1;
+            while step < rest.len() && passes(&rest[step], time) {
+                step *= 2;
             }
-            _ => 0,
-        };
-        found(at, place);
+            let within = &rest[..rest.len().min(step + 1)];
+            place += within.partition_point(|value| passes(value, time));
+        }
+        *found = place as u32;
     }
 }
 
@@ -333,12 +337,26 @@ fn newest_in_longest(
     index: &EventIndex,
     questions: &Questions,
     windows: &[TrailingWindow],
+    ranges: &Ranges,
 ) -> Vec<Option<i64>> {
-    let places = latest_places(index, questions);
-    let newest = places.iter().zip(questions.times()).map(|(place, time)| {
-        let tail = windows.iter().map(|window| window.tail(*time)).min()?;
-        let newest = index.events()[(*place)? as usize];
-        (newest >= tail).then_some(newest)
-    });
-    questions.unsorted(newest.collect())
+    // Of rows that become visible in their order the last within reach.
+    let mut newest = vec![None; questions.len()];
+    for (entity, asked) in questions.by_entity(index.entity_count()) {
+        if index.is_in_order(entity) {
+            for question in asked {
+                let high = ranges.high(question);
+                if (0..windows.len()).any(|window| ranges.low(window, question) < high) {
+                    newest[question] = Some(index.events()[high as usize - 1]);
+                }
+            }
+        }
+    }
+    let latest = latest_places_of(index, questions, |entity| !index.is_in_order(entity));
+    for (question, place) in latest {
+        let time = questions.times()[question];
+        let tail = windows.iter().map(|window| window.tail(time)).min();
+        let event = index.events()[place as usize];
+        newest[question] = tail.is_some_and(|tail| event >= tail).then_some(event);
+    }
+    questions.unsorted(newest)
 }

@@ -9,6 +9,7 @@
 //! rows and questions, whatever the order in which rows become visible.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
@@ -17,7 +18,7 @@ use unskew_host::{CallMetrics, Outcome, RowError};
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
 use crate::merge_graph::{MergeGraph, NodeId};
 use crate::point_in_time::event_index::EventIndex;
-use crate::point_in_time::questions::Questions;
+use crate::point_in_time::questions::{Part, Questions};
 use crate::point_in_time::trailing::Ranges;
 use crate::row_order::{RowOrder, RowTie};
 
@@ -48,8 +49,8 @@ struct Task {
     is_in_order: bool,
 }
 
-/// Answers to the questions at these places of the sorted order, by window.
-pub(crate) type Answers = Vec<Vec<(Outcome, Vec<u32>)>>;
+/// Answers by window.
+pub(crate) type Answers = Vec<Vec<Part>>;
 
 impl Trees<'_> {
     /// Answers all questions about these entities, each given with its
@@ -84,8 +85,8 @@ impl Trees<'_> {
     }
 
     fn evaluate_tasks(&self, tasks: &[Task], answers: &mut Answers) -> Result<(), KernelError> {
-        let asked: Vec<u32> =
-            tasks.iter().flat_map(|task| task.questions.clone()).map(|at| at as u32).collect();
+        let asked = tasks.iter().flat_map(|task| task.questions.clone()).map(|at| at as u32);
+        let asked: Arc<Vec<u32>> = Arc::new(asked.collect());
         if asked.is_empty() {
             return Ok(());
         }
@@ -131,7 +132,7 @@ impl Trees<'_> {
             let errors = errors.map(|e| RowError { row: e.row - start, ..e.clone() }).collect();
             let metrics = if window == 0 { metrics } else { CallMetrics::default() };
             let outcome = Outcome { columns: columns.collect(), errors, metrics };
-            answers.push((outcome, asked.clone()));
+            answers.push((outcome, Arc::clone(&asked)));
         }
         Ok(())
     }

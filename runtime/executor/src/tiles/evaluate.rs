@@ -104,9 +104,9 @@ pub fn evaluate_tiles(
         let states = schedule.run(states)?;
         let rows: Vec<u32> = nodes.iter().map(|node| schedule.row(*node)).collect();
         let outcome: Outcome = states.finish_of(&rows)?;
-        let places = (0..questions.len() as u32).collect();
+        let places: Vec<u32> = (0..questions.len() as u32).collect();
         let data_type = kernel.output().data_type.to_arrow();
-        values.push(questions.outcome(vec![(outcome, places)], &data_type)?);
+        values.push(questions.outcome(vec![(outcome, places.into())], &data_type)?);
     }
     Ok(TrailingAnswers { newest: questions.unsorted(newest), values })
 }

@@ -10,6 +10,7 @@ use crate::window::log_order::{LogOrder, LogReader, Step};
 use crate::window::records::{Chunk, Chunks, LogRecords, RowRef};
 use crate::window::session::SessionWindows;
 use crate::window::slots::{BatchNotes, Emission, Slot, Slots};
+use crate::window::whole_log::WholeLog;
 
 /// What a view's windows are, and how its source tells the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +147,9 @@ impl WindowOperator {
         let mut emitted = Vec::new();
         let mut steps = Vec::new();
         if self.settings.log == LogOrder::None {
+            if let Some(emitted) = self.finish_whole()? {
+                return Ok(emitted);
+            }
             self.finish_gathered(&mut emitted)?;
         }
         self.log.end(&mut steps);
@@ -153,6 +157,31 @@ impl WindowOperator {
         emitted.push(self.take_steps(&mut steps, i64::MAX)?);
         self.chunks.retain(|_| false);
         self.joined(emitted)
+    }
+
+    /// All rows at once, where they came at once and none comes late.
+    fn finish_whole(&mut self) -> Result<Option<EmittedWindows>, KernelError> {
+        let (size_us, hop_us, offset_us) = match self.settings.window {
+            EmittingWindow::Tumbling { size_us, offset_us } => (size_us, size_us, offset_us),
+            EmittingWindow::Sliding { size_us, hop_us, offset_us } => (size_us, hop_us, offset_us),
+            EmittingWindow::Session { .. } => return Ok(None),
+        };
+        let [chunk] = self.gathered[..] else { return Ok(None) };
+        let Chunk::Columns(records) = self.chunks.get(chunk) else { return Ok(None) };
+        let whole = WholeLog {
+            records,
+            kernels: &self.kernels,
+            size_us,
+            hop_us,
+            offset_us: offset_us.rem_euclid(hop_us),
+            out_of_orderness_us: self.settings.watermark.out_of_orderness_us,
+        };
+        let emitted = whole.emit()?;
+        if emitted.is_some() {
+            self.gathered.clear();
+            self.chunks.retain(|_| false);
+        }
+        Ok(emitted)
     }
 
     /// All rows in the order in which they become visible.

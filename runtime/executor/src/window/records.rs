@@ -78,7 +78,10 @@ impl LogRecords {
         if let Some((offset, length)) = as_range(rows) {
             let inputs: Vec<ArrayRef> =
                 inputs.iter().map(|input| input.slice(offset, length)).collect();
-            let order = self.order.slice(offset, length);
+            let order = match kernel.needs_order() {
+                true => self.order.slice(offset, length),
+                false => RowOrder::empty(),
+            };
             return kernel.partial(&inputs, &order, groups, group_count);
         }
         let indices = UInt32Array::from(rows.to_vec());
@@ -86,7 +89,11 @@ impl LogRecords {
             .iter()
             .map(|input| take(input, &indices, None).expect("the rows are there"))
             .collect();
-        kernel.partial(&inputs, &self.order.take(rows), groups, group_count)
+        let order = match kernel.needs_order() {
+            true => self.order.take(rows),
+            false => RowOrder::empty(),
+        };
+        kernel.partial(&inputs, &order, groups, group_count)
     }
 
     /// Complains of columns of different lengths, in words for our own logs.
@@ -208,7 +215,10 @@ impl Chunks {
         });
         let inputs: Vec<ArrayRef> = inputs.collect();
         let orders: Vec<&RowOrder> = chunks.iter().map(|chunk| &columns(*chunk).order).collect();
-        let order = RowOrder::interleave(&orders, &indices);
+        let order = match kernel.needs_order() {
+            true => RowOrder::interleave(&orders, &indices),
+            false => RowOrder::empty(),
+        };
         kernel.partial(&inputs, &order, &groups, group_count)
     }
 }
