@@ -2,7 +2,7 @@ use std::any::Any;
 
 use arrow::array::{ArrayRef, BinaryArray};
 use unskew_definition::Field;
-use unskew_host::{CallError, Outcome};
+use unskew_host::{CallError, Outcome, RowError};
 
 use crate::built_in::BuiltInAggregate;
 use crate::row_order::RowOrder;
@@ -36,7 +36,8 @@ pub trait AggregateKernel: Send + Sync {
     /// ones. Takes at most one call into a module, whatever the rows.
     ///
     /// A row that fails (a module's error for it, or a trap on it alone) counts
-    /// for no state: its neighbours are untouched.
+    /// for no state: its neighbours are untouched. The states
+    /// [tell](GroupStates::take_row_errors) of it.
     fn partial(
         &self,
         inputs: &[ArrayRef],
@@ -106,6 +107,12 @@ pub trait GroupStates: Send + Sync {
     /// The values of these states alone, in this order.
     fn finish_of(&self, groups: &[u32]) -> Result<Outcome, KernelError> {
         self.take(groups).finish()
+    }
+
+    /// The rows that failed in the [`partial`](AggregateKernel::partial) that
+    /// made these states, ascending, as they were numbered there. Told once.
+    fn take_row_errors(&mut self) -> Vec<RowError> {
+        Vec::new()
     }
 
     /// The canonical bytes of each state; null for a failed one.

@@ -38,10 +38,12 @@ impl EventIndex {
         }
         let is_before = |a: u32, b: u32| order.compare(a as usize, b as usize).is_le();
         let row_count = u32::try_from(entities.len()).expect("fewer than 2^32 rows in memory");
+        let times = &**order.event_timestamps();
         let is_sorted = (1..row_count).all(|row| {
-            let before = entities[row as usize - 1];
-            let entity = entities[row as usize];
-            before < entity || (before == entity && is_before(row - 1, row))
+            let at = row as usize;
+            let (before, entity) = (entities[at - 1], entities[at]);
+            before < entity
+                || (before == entity && (times[at - 1] < times[at] || is_before(row - 1, row)))
         });
         let rows = (!is_sorted).then(|| {
             let mut next = offsets.clone();

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, UInt64Builder};
+use arrow::array::{Array, ArrayRef, BooleanBufferBuilder, Float64Array, Int64Array, UInt64Array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
@@ -215,10 +216,12 @@ impl RunningSums {
     }
 }
 
-/// `total / count`, rounded once (to nearest, ties to even).
+/// `total / count`, rounded once (to nearest, ties to even); 0 of nothing.
+#[inline]
 fn mean(total: i128, count: u32) -> f64 {
     const EXACT: u128 = 1 << 53;
     let magnitude = total.unsigned_abs();
+    let count = count.max(1);
     let mean = if magnitude <= EXACT {
         magnitude as f64 / f64::from(count)
     } else {
@@ -234,76 +237,75 @@ fn mean(total: i128, count: u32) -> f64 {
     if total < 0 { -mean } else { mean }
 }
 
-/// A column of answers in the making.
+/// A column of answers in the making. Where there are no values, sums and
+/// means are null.
 enum Output {
-    Count(Int64Builder),
-    FloatSum(Float64Builder),
-    Mean(Float64Builder),
-    IntSum { values: Int64Builder, errors: Vec<RowError> },
-    UIntSum { values: UInt64Builder, errors: Vec<RowError> },
+    Count(Vec<i64>),
+    FloatSum { values: Vec<f64>, nulls: Vec<usize> },
+    Mean { values: Vec<f64>, nulls: Vec<usize> },
+    IntSum { values: Vec<i64>, nulls: Vec<usize>, errors: Vec<RowError> },
+    UIntSum { values: Vec<u64>, nulls: Vec<usize>, errors: Vec<RowError> },
 }
 
 impl Output {
     fn new(aggregate: &Aggregate, rows: usize) -> Self {
+        let (floats, nulls, errors) = (Vec::with_capacity, Vec::new(), Vec::new());
         match (aggregate.function(), aggregate.input()) {
-            (AggregateFunction::Count, _) => Self::Count(Int64Builder::with_capacity(rows)),
-            (AggregateFunction::Avg, _) => Self::Mean(Float64Builder::with_capacity(rows)),
+            (AggregateFunction::Count, _) => Self::Count(Vec::with_capacity(rows)),
+            (AggregateFunction::Avg, _) => Self::Mean { values: floats(rows), nulls },
             (_, Some(ValueKind::Float32 | ValueKind::Float64)) => {
-                Self::FloatSum(Float64Builder::with_capacity(rows))
+                Self::FloatSum { values: floats(rows), nulls }
             }
             (
                 _,
                 Some(ValueKind::UInt8 | ValueKind::UInt16 | ValueKind::UInt32 | ValueKind::UInt64),
-            ) => {
-                let values = UInt64Builder::with_capacity(rows);
-                Self::UIntSum { values, errors: Vec::new() }
-            }
-            _ => Self::IntSum { values: Int64Builder::with_capacity(rows), errors: Vec::new() },
+            ) => Self::UIntSum { values: Vec::with_capacity(rows), nulls, errors },
+            _ => Self::IntSum { values: Vec::with_capacity(rows), nulls, errors },
         }
     }
 
     /// The answers for these ranges of running sums.
-    fn extend(&mut self, sums: &RunningSums, ranges: impl Iterator<Item = (usize, usize)>) {
-        let counts = |(low, high): (usize, usize)| match sums.counts.is_empty() {
+    fn extend(&mut self, sums: &RunningSums, ranges: impl Iterator<Item = (usize, usize)> + Clone) {
+        let count = |(low, high): (usize, usize)| match sums.counts.is_empty() {
             true => (high - low) as u32,
             false => sums.counts[high] - sums.counts[low],
         };
-        let totals = |(low, high): (usize, usize)| sums.totals[high] - sums.totals[low];
+        let total = |(low, high): (usize, usize)| sums.totals[high] - sums.totals[low];
         let scale = sums.scale;
+        let add_nulls = |nulls: &mut Vec<usize>, before: usize| {
+            let empty = ranges.clone().enumerate().filter(|(_, range)| count(*range) == 0);
+            nulls.extend(empty.map(|(at, _)| before + at));
+        };
         match self {
-            Self::Count(values) => {
-                ranges.for_each(|range| values.append_value(counts(range).into()));
+            Self::Count(values) => values.extend(ranges.map(|range| i64::from(count(range)))),
+            Self::FloatSum { values, nulls } => {
+                add_nulls(nulls, values.len());
+                values.extend(ranges.map(|range| nearest_float(total(range)) * scale));
             }
-            Self::FloatSum(values) => ranges.for_each(|range| match counts(range) {
-                0 => values.append_null(),
-                _ => values.append_value(nearest_float(totals(range)) * scale),
-            }),
-            Self::Mean(values) => ranges.for_each(|range| match counts(range) {
-                0 => values.append_null(),
-                count => values.append_value(mean(totals(range), count) * scale),
-            }),
-            Self::IntSum { values, errors } => {
+            Self::Mean { values, nulls } => {
+                add_nulls(nulls, values.len());
+                values.extend(ranges.map(|range| mean(total(range), count(range)) * scale));
+            }
+            Self::IntSum { values, nulls, errors } => {
+                add_nulls(nulls, values.len());
                 for range in ranges {
-                    match i64::try_from(totals(range)) {
-                        _ if counts(range) == 0 => values.append_null(),
-                        Ok(total) => values.append_value(total),
-                        Err(_) => {
-                            errors.push(overflow(values.len(), ValueKind::Int64));
-                            values.append_null();
-                        }
+                    let sum = i64::try_from(total(range));
+                    if sum.is_err() {
+                        errors.push(overflow(values.len(), ValueKind::Int64));
+                        nulls.push(values.len());
                     }
+                    values.push(sum.unwrap_or(0));
                 }
             }
-            Self::UIntSum { values, errors } => {
+            Self::UIntSum { values, nulls, errors } => {
+                add_nulls(nulls, values.len());
                 for range in ranges {
-                    match u64::try_from(totals(range)) {
-                        _ if counts(range) == 0 => values.append_null(),
-                        Ok(total) => values.append_value(total),
-                        Err(_) => {
-                            errors.push(overflow(values.len(), ValueKind::UInt64));
-                            values.append_null();
-                        }
+                    let sum = u64::try_from(total(range));
+                    if sum.is_err() {
+                        errors.push(overflow(values.len(), ValueKind::UInt64));
+                        nulls.push(values.len());
                     }
+                    values.push(sum.unwrap_or(0));
                 }
             }
         }
@@ -311,15 +313,32 @@ impl Output {
 
     fn finish(self) -> Outcome {
         let (column, errors): (ArrayRef, Vec<RowError>) = match self {
-            Self::Count(mut values) => (Arc::new(values.finish()), Vec::new()),
-            Self::FloatSum(mut values) | Self::Mean(mut values) => {
-                (Arc::new(values.finish()), Vec::new())
+            Self::Count(values) => (Arc::new(Int64Array::from(values)), Vec::new()),
+            Self::FloatSum { values, nulls } | Self::Mean { values, nulls } => {
+                let nulls = null_buffer(values.len(), &nulls);
+                (Arc::new(Float64Array::new(values.into(), nulls)), Vec::new())
             }
-            Self::IntSum { mut values, errors } => (Arc::new(values.finish()), errors),
-            Self::UIntSum { mut values, errors } => (Arc::new(values.finish()), errors),
+            Self::IntSum { values, nulls, errors } => {
+                let nulls = null_buffer(values.len(), &nulls);
+                (Arc::new(Int64Array::new(values.into(), nulls)), errors)
+            }
+            Self::UIntSum { values, nulls, errors } => {
+                let nulls = null_buffer(values.len(), &nulls);
+                (Arc::new(UInt64Array::new(values.into(), nulls)), errors)
+            }
         };
         Outcome { columns: vec![column], errors, metrics: CallMetrics::default() }
     }
+}
+
+/// None where none of so many rows is null.
+fn null_buffer(rows: usize, nulls: &[usize]) -> Option<NullBuffer> {
+    (!nulls.is_empty()).then(|| {
+        let mut valid = BooleanBufferBuilder::new(rows);
+        valid.append_n(rows, true);
+        nulls.iter().for_each(|row| valid.set_bit(*row, false));
+        NullBuffer::new(valid.finish())
+    })
 }
 
 fn overflow(row: usize, kind: ValueKind) -> RowError {

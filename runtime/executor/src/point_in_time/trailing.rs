@@ -5,6 +5,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray};
 use unskew_host::Outcome;
 
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::point_in_time::event_index::EventIndex;
 use crate::point_in_time::extremes::evaluate_extremes;
 use crate::point_in_time::latest::latest_places_of;
@@ -38,6 +39,9 @@ pub struct TrailingAnswers {
     /// The column of each aggregate. Where nothing is found, its value of
     /// nothing.
     pub values: Vec<Outcome>,
+    /// Of each aggregate the rows that failed in it, of those that were folded
+    /// for these questions.
+    pub failures: Vec<FoldFailures>,
 }
 
 /// Answers all questions for all aggregates of a view.
@@ -50,6 +54,7 @@ pub fn evaluate_trailing(
     let all_ranges = Ranges::new(index, questions, &all_windows);
     let newest = newest_in_longest(index, questions, &all_windows, &all_ranges);
     let mut values: Vec<Option<Outcome>> = vec![None; aggregates.len()];
+    let mut failures = vec![FoldFailures::default(); aggregates.len()];
     for same_rows in
         grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
     {
@@ -77,11 +82,11 @@ pub fn evaluate_trailing(
                     (same_rows[*at], window.expect("all windows are listed"))
                 })
                 .collect();
-            context.evaluate(&cluster, aggregates, &mut values)?;
+            context.evaluate(&cluster, aggregates, &mut values, &mut failures)?;
         }
     }
     let values = values.into_iter().map(|value| value.expect("each is in one cluster")).collect();
-    Ok(TrailingAnswers { newest, values })
+    Ok(TrailingAnswers { newest, values, failures })
 }
 
 fn distinct(windows: impl Iterator<Item = TrailingWindow>) -> Vec<TrailingWindow> {
@@ -151,6 +156,7 @@ impl Context<'_> {
         cluster: &[(usize, usize)],
         aggregates: &[TrailingAggregate<'_>],
         values: &mut [Option<Outcome>],
+        failures: &mut [FoldFailures],
     ) -> Result<(), KernelError> {
         let kernel = |at: usize| aggregates[at].kernel;
         for built_in in cluster.iter().filter_map(|(at, _)| kernel(*at).as_built_in()) {
@@ -204,7 +210,9 @@ impl Context<'_> {
             let count = self.index.entity_count();
             let left =
                 self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
-            trees.evaluate(left, &mut more)?;
+            // One evaluation does for all of them, and so does one report.
+            let failures = &mut failures[cluster[same[0]].0];
+            trees.evaluate(left, &mut more, failures)?;
             self.answer_strangers(first, &mut more)?;
             let data_type = first.output().data_type.to_arrow();
             for (at, more) in same.iter().zip(more) {
@@ -271,14 +279,17 @@ impl Ranges {
             };
             let highs = &mut highs[asked.clone()];
             let seen = &seen[places.clone()];
-            walk(seen, times.iter().zip(&mut *highs), |seen, time| *seen <= *time);
+            walk(seen, times.iter().copied().zip(&mut *highs), |seen, time| seen <= time);
             highs.iter_mut().for_each(|high| *high += places.start as u32);
             let events = &index.events()[places.clone()];
             for (window, lows) in windows.iter().zip(&mut lows) {
                 let lows = &mut lows[asked.clone()];
-                walk(events, times.iter().zip(&mut *lows), |event, time| {
-                    *event < window.tail(*time)
-                });
+                let tails = Tails::new(*window);
+                walk(
+                    events,
+                    times.iter().map(|at| tails.tail(*at)).zip(&mut *lows),
+                    |event, at| event < at,
+                );
                 // A row may be seen only when its window has gone by.
                 for (low, high) in lows.iter_mut().zip(&*highs) {
                     *low = (*low + places.start as u32).min(*high);
@@ -305,11 +316,44 @@ impl Ranges {
     }
 }
 
+/// [`TrailingWindow::tail`] for many times, by a multiplication where a
+/// division is that much slower.
+struct Tails {
+    window: TrailingWindow,
+    hops_per_us: f64,
+}
+
+impl Tails {
+    fn new(window: TrailingWindow) -> Self {
+        Self { window, hops_per_us: 1.0 / window.hop_us as f64 }
+    }
+
+    #[inline]
+    fn tail(&self, time: i64) -> i64 {
+        /// Floats hold these, and quotients of them up to the last hop.
+        const EXACT: u64 = 1 << 52;
+        let TrailingWindow { size_us, hop_us } = self.window;
+        let from = time.saturating_sub(size_us);
+        if from.unsigned_abs() >= EXACT {
+            return self.window.tail(time);
+        }
+        let tail = (from as f64 * self.hops_per_us) as i64 * hop_us;
+        // The hop before or after, where the quotient was rounded.
+        if tail > from {
+            tail - hop_us
+        } else if from - tail >= hop_us {
+            tail + hop_us
+        } else {
+            tail
+        }
+    }
+}
+
 /// For each of ascending times, how many of ascending values pass it.
 fn walk<'a>(
     values: &[i64],
-    times: impl Iterator<Item = (&'a i64, &'a mut u32)>,
-    passes: impl Fn(&i64, &i64) -> bool,
+    times: impl Iterator<Item = (i64, &'a mut u32)>,
+    passes: impl Fn(i64, i64) -> bool,
 ) {
     /// Steps one by one, before they grow: so that few questions about many
     /// rows are cheap, too.
@@ -317,17 +361,17 @@ fn walk<'a>(
     let mut place = 0;
     for (time, found) in times {
         let until = values.len().min(place + STEPS);
-        while place < until && passes(&values[place], time) {
+        while place < until && passes(values[place], time) {
             place += 1;
         }
         if place == until && until < values.len() {
             let rest = &values[place..];
             let mut step = 1;
-            while step < rest.len() && passes(&rest[step], time) {
+            while step < rest.len() && passes(rest[step], time) {
                 step *= 2;
             }
             let within = &rest[..rest.len().min(step + 1)];
-            place += within.partition_point(|value| passes(value, time));
+            place += within.partition_point(|value| passes(*value, time));
         }
         *found = place as u32;
     }
@@ -359,4 +403,34 @@ fn newest_in_longest(
         newest[question] = tail.is_some_and(|tail| event >= tail).then_some(event);
     }
     questions.unsorted(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails_are_those_of_the_window() {
+        let mut seed = 3_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed ^ seed >> 31) as i64
+        };
+        for (size_us, hop_us) in
+            [(1, 1), (7, 3), (3_600_000_000, 300_000_000), (i64::MAX, 1), (1 << 53, (1 << 53) - 1)]
+        {
+            let window = TrailingWindow { size_us, hop_us };
+            let tails = Tails::new(window);
+            for time in [0, -1, 1, i64::MIN, i64::MAX, 1 << 52, -(1 << 52)] {
+                assert_eq!(tails.tail(time), window.tail(time), "{window:?} at {time}");
+            }
+            for _ in 0..20_000 {
+                let time = random() >> (random() & 63);
+                let near = (time / hop_us).saturating_mul(hop_us).saturating_add(random() & 1);
+                for time in [time, near, near.saturating_add(size_us)] {
+                    assert_eq!(tails.tail(time), window.tail(time), "{window:?} at {time}");
+                }
+            }
+        }
+    }
 }

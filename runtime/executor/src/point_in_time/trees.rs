@@ -16,6 +16,7 @@ use arrow::compute::take;
 use unskew_host::{CallMetrics, Outcome, RowError};
 
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::merge_graph::{MergeGraph, NodeId};
 use crate::point_in_time::event_index::EventIndex;
 use crate::point_in_time::questions::{Part, Questions};
@@ -59,6 +60,7 @@ impl Trees<'_> {
         &self,
         entities: impl Iterator<Item = (u32, Range<usize>)>,
         answers: &mut Answers,
+        failures: &mut FoldFailures,
     ) -> Result<(), KernelError> {
         let most = (ANSWERS_AT_A_TIME / self.windows.len().max(1)).max(1);
         let (mut tasks, mut rows, mut asked) = (Vec::new(), 0, 0);
@@ -75,16 +77,21 @@ impl Trees<'_> {
                 (rows, asked) = (rows + high - low, asked + questions.len());
                 tasks.push(Task { questions, places: low..high, is_in_order });
                 if rows >= ROWS_AT_A_TIME || asked >= most {
-                    self.evaluate_tasks(&tasks, answers)?;
+                    self.evaluate_tasks(&tasks, answers, failures)?;
                     tasks.clear();
                     (rows, asked) = (0, 0);
                 }
             }
         }
-        self.evaluate_tasks(&tasks, answers)
+        self.evaluate_tasks(&tasks, answers, failures)
     }
 
-    fn evaluate_tasks(&self, tasks: &[Task], answers: &mut Answers) -> Result<(), KernelError> {
+    fn evaluate_tasks(
+        &self,
+        tasks: &[Task],
+        answers: &mut Answers,
+        failures: &mut FoldFailures,
+    ) -> Result<(), KernelError> {
         let asked = tasks.iter().flat_map(|task| task.questions.clone()).map(|at| at as u32);
         let asked: Arc<Vec<u32>> = Arc::new(asked.collect());
         if asked.is_empty() {
@@ -118,6 +125,11 @@ impl Trees<'_> {
         let (inputs, order) = self.rows_of(tasks)?;
         let groups: Vec<u32> = (0..leaves as u32).collect();
         let mut states = self.kernel.partial(&inputs, &order, &groups, leaves)?;
+        let errors = states.take_row_errors();
+        if !errors.is_empty() {
+            let places: Vec<usize> = tasks.iter().flat_map(|task| task.places.clone()).collect();
+            failures.add(errors, |row| self.index.row(places[row]) as usize);
+        }
         let none: Vec<ArrayRef> = inputs.iter().map(|input| input.slice(0, 0)).collect();
         states.append(self.kernel.partial(&none, &RowOrder::empty(), &[], 1)?);
         let schedule = graph.scheduled([leaves, 1, 0]);

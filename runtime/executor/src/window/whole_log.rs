@@ -14,6 +14,7 @@ use unskew_host::{Outcome, RowError};
 
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
 use crate::built_in::RunFold;
+use crate::fold_failures::FoldFailures;
 use crate::window::emitted::EmittedWindows;
 use crate::window::entity_runs::{EntityRuns, Runs};
 use crate::window::records::{AggregateRows, LogRecords};
@@ -37,7 +38,13 @@ pub(crate) struct WholeLog<'a> {
 
 impl WholeLog<'_> {
     /// What the windows emit; none where that takes the rows one by one.
-    pub(crate) fn emit(&self) -> Result<Option<EmittedWindows>, KernelError> {
+    ///
+    /// Rows that fail are added to `failures`, which has a place for each
+    /// aggregate.
+    pub(crate) fn emit(
+        &self,
+        failures: &mut [FoldFailures],
+    ) -> Result<Option<EmittedWindows>, KernelError> {
         let times = self.records.order.event_timestamps();
         let is_near = |time: i64| (-FAR..FAR).contains(&time);
         let bounds = [self.size_us, self.hop_us, self.offset_us, self.out_of_orderness_us];
@@ -53,10 +60,10 @@ impl WholeLog<'_> {
             rows
         });
         match by_time {
-            None => self.walk(times, |range| range.start as u32..range.end as u32),
+            None => self.walk(times, |range| range.start as u32..range.end as u32, failures),
             Some(rows) => {
                 let times: Vec<i64> = rows.iter().map(|row| times[*row as usize]).collect();
-                self.walk(&times, |range| rows[range].iter().copied())
+                self.walk(&times, |range| rows[range].iter().copied(), failures)
             }
         }
         .map(Some)
@@ -88,6 +95,7 @@ impl WholeLog<'_> {
         &self,
         times: &[i64],
         rows_at: impl Fn(std::ops::Range<usize>) -> R,
+        failures: &mut [FoldFailures],
     ) -> Result<EmittedWindows, KernelError> {
         let entities = &*self.records.entities;
         let numbers = entities.iter().filter(|entity| **entity != NO_ENTITY);
@@ -112,13 +120,13 @@ impl WholeLog<'_> {
             emitted.window_ends.extend(std::iter::repeat_n(end, count));
             emitted.created_timestamps.extend(std::iter::repeat_n(visible, count));
             if runs.rows.len() >= ROWS_AT_A_TIME {
-                values.fold(&runs)?;
+                values.fold(&runs, failures)?;
                 runs.clear();
             }
             start += self.hop_us;
             low += times[low..high].iter().take_while(|time| **time < start).count();
         }
-        values.fold(&runs)?;
+        values.fold(&runs, failures)?;
         emitted.revisions = vec![0; emitted.entities.len()];
         emitted.tombstones = vec![false; emitted.entities.len()];
         values.finish(&mut emitted.values)?;
@@ -183,7 +191,7 @@ impl<'a> Values<'a> {
         Self { log, clusters, others, column, bounds, groups }
     }
 
-    fn fold(&mut self, runs: &Runs) -> Result<(), KernelError> {
+    fn fold(&mut self, runs: &Runs, failures: &mut [FoldFailures]) -> Result<(), KernelError> {
         let Self { log, clusters, others, column, bounds, groups } = self;
         for Cluster { rows: AggregateRows { inputs, filter }, fold, .. } in clusters {
             match (inputs.first(), filter) {
@@ -207,7 +215,8 @@ impl<'a> Values<'a> {
         let count = runs.bounds.len() - 1;
         for (at, outcomes) in others {
             let kernel = &*log.kernels[*at];
-            let states = log.records.fold(*at, kernel, &runs.rows, groups, count)?;
+            let failures = &mut failures[*at];
+            let states = log.records.fold(*at, kernel, &runs.rows, groups, count, failures)?;
             outcomes.push(states.finish()?);
         }
         Ok(())
