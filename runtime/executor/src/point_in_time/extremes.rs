@@ -69,7 +69,7 @@ fn float_key(x: f64) -> i64 {
 }
 
 /// So many rows make a block, of which only the best stands on the stack.
-const BLOCK: usize = 16;
+const BLOCK: usize = 8;
 
 /// The best of some rows: its key and its place.
 type Best = (i64, u32);

@@ -14,6 +14,7 @@ use arrow::datatypes::{
 use unskew_aggregate::{Aggregate, AggregateFunction, Overflow, ValueKind, nearest_float};
 use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
 
+use crate::point_in_time::mean::mean;
 use crate::point_in_time::trailing::{Context, QuickAnswers};
 
 /// Whether an aggregate is evaluated here.
@@ -216,27 +217,6 @@ impl RunningSums {
     }
 }
 
-/// `total / count`, rounded once (to nearest, ties to even); 0 of nothing.
-#[inline]
-fn mean(total: i128, count: u32) -> f64 {
-    const EXACT: u128 = 1 << 53;
-    let magnitude = total.unsigned_abs();
-    let count = count.max(1);
-    let mean = if magnitude <= EXACT {
-        magnitude as f64 / f64::from(count)
-    } else {
-        // A quotient of 55 bits or more, whose last bit also says whether
-        // anything is below it, rounds as the exact one does.
-        let divisor = u128::from(count);
-        let shift = if magnitude >> 55 < divisor { 38 } else { 0 };
-        let shifted = magnitude << shift;
-        let quotient = shifted / divisor;
-        let sticky = u128::from(quotient * divisor != shifted);
-        nearest_float((quotient | sticky) as i128) * f64::from_bits((1023 - shift) << 52)
-    };
-    if total < 0 { -mean } else { mean }
-}
-
 /// A column of answers in the making. Where there are no values, sums and
 /// means are null.
 enum Output {
@@ -343,24 +323,4 @@ fn null_buffer(rows: usize, nulls: &[usize]) -> Option<NullBuffer> {
 
 fn overflow(row: usize, kind: ValueKind) -> RowError {
     RowError { row, status: RowStatus::Failed, message: Overflow { kind }.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mean;
-
-    #[test]
-    fn means_are_rounded_once() {
-        // 2^53 + 1 halves: 2^52 + 1/2, a tie that goes to the even one.
-        assert_eq!(mean((1 << 53) + 1, 2), (1_u64 << 52) as f64);
-        assert_eq!(mean(-((1 << 53) + 3), 2), -(((1_u64 << 52) + 2) as f64));
-        assert_eq!(mean(1, 3), 1.0 / 3.0);
-        assert_eq!(mean(i128::MAX, 1), 2_f64.powi(127));
-        assert_eq!(mean(i128::MIN, u32::MAX), -(2_f64.powi(127) / f64::from(u32::MAX)));
-        assert_eq!(mean(0, 7).to_bits(), 0);
-        // Just above a tie, by less than a double-rounded quotient would show.
-        let tie = ((1_i128 << 54) + 2) << 40;
-        assert_eq!(mean(tie * 3, 3), (tie as f64));
-        assert_eq!(mean(tie * 3 + 1, 3), ((1_i128 << 54) + 4) as f64 * 2_f64.powi(40));
-    }
 }

@@ -355,16 +355,23 @@ fn walk<'a>(
     times: impl Iterator<Item = (i64, &'a mut u32)>,
     passes: impl Fn(i64, i64) -> bool,
 ) {
-    /// Steps one by one, before they grow: so that few questions about many
-    /// rows are cheap, too.
-    const STEPS: usize = 24;
+    /// So many values are passed at a time, so many times, before the steps
+    /// grow: few questions about many rows are to be cheap, too.
+    const STEP: usize = 4;
+    const STEPS: usize = 8;
     let mut place = 0;
     for (time, found) in times {
-        let until = values.len().min(place + STEPS);
-        while place < until && passes(values[place], time) {
-            place += 1;
+        let mut steps = 0;
+        while steps < STEPS && values.get(place + STEP - 1).is_some_and(|last| passes(*last, time))
+        {
+            place += STEP;
+            steps += 1;
         }
-        if place == until && until < values.len() {
+        if steps < STEPS {
+            while values.get(place).is_some_and(|value| passes(*value, time)) {
+                place += 1;
+            }
+        } else if place < values.len() {
             let rest = &values[place..];
             let mut step = 1;
             while step < rest.len() && passes(rest[step], time) {
