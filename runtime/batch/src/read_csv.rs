@@ -72,7 +72,7 @@ impl CsvFile {
         let path = input.path().to_owned();
         let size = InputSize {
             rows: None,
-            bytes: std::fs::metadata(&path).ok().filter(|m| m.is_file()).map(|m| m.len()),
+            bytes: input.bytes,
         };
         let schema = schema_of(&header, &fed);
         let kept_schema = schema_of(&header, &kept);

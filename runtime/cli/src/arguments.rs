@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use unskew_definition::WIT_VERSION;
 
-use crate::{build, completions, dev, explain, inspect, new, run, test, train};
+use crate::{build, completions, dev, explain, inspect, new, run, sql, test, train};
 
 /// The version of this program and of the contract that it speaks.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Dev(dev::DevArguments),
     #[command(after_help = run::EXAMPLES)]
     Run(Box<run::RunArguments>),
+    #[command(after_help = sql::EXAMPLES)]
+    Sql(Box<sql::SqlArguments>),
     #[command(after_help = train::EXAMPLES)]
     Train(Box<train::TrainArguments>),
     #[command(after_help = completions::EXAMPLES)]

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::failure::UserError;
 use crate::project::Project;
 use definitions::ModuleDefinitions;
+pub(crate) use layout::PROJECT_FILE;
 use layout::{Layout, ModulePlace};
 
 /// A project whose definitions have been read and resolved.
@@ -63,6 +64,16 @@ impl FeatureProject {
             }
         };
         Ok(Self { dir, plan, places: modules, compiled: RefCell::new(compiled) })
+    }
+
+    /// The modules of the project, by the names that it gives them.
+    pub(crate) fn module_names(&self) -> impl Iterator<Item = &Name> {
+        self.places.keys()
+    }
+
+    /// Whether the project has a module of this name.
+    pub(crate) fn has_module(&self, name: &Name) -> bool {
+        self.places.contains_key(name)
     }
 
     /// A module of the project, ready to be called: built where its source

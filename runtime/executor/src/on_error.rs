@@ -59,7 +59,7 @@ impl ErrorPolicy {
     }
 
     /// Puts the defaults where rows failed.
-    pub(crate) fn fill(
+    pub fn fill(
         &self,
         columns: &mut [ArrayRef],
         errors: &[RowError],

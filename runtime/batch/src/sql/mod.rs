@@ -1,0 +1,33 @@
+//! SQL queries over files, in which functions of modules are called by name.
+//!
+//! A [`SqlSession`] is a DataFusion session with our functions in it: the
+//! transforms of modules as scalar functions, their aggregates and the built-in
+//! ones as aggregate functions, the functions of SQL expressions where
+//! DataFusion lacks them. Each is an adaptor over the very object by which
+//! views are evaluated, so a query gives the bits that `unskew run` and
+//! `unskew train` give. What hangs on the time or on chance is taken out.
+//!
+//! SQL has no place for the error of a single row: such a row yields null (or a
+//! default), and is counted in [`RowFailures`]; or the query ends at it.
+
+mod aggregate_function;
+mod argument;
+mod built_in_aggregate;
+mod error;
+mod expression_function;
+mod file_table;
+mod group_states;
+mod infer_types;
+mod kernel_accumulator;
+mod query;
+mod row_failures;
+mod session;
+mod source_table;
+mod table_files;
+mod transform_function;
+
+pub use error::SqlError;
+pub use query::{QueryColumn, QueryRows};
+pub use row_failures::{FailuresOfFunction, FunctionDefault, RowFailures};
+pub use session::{FunctionName, SqlOptions, SqlSession, Statement};
+pub use table_files::TableNote;

@@ -1,0 +1,120 @@
+//! The rows of a query, as they come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType as ArrowType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt as _;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+use unskew_column::arrow_name;
+
+use crate::sql::error::SqlError;
+
+/// How often a waiting caller looks whether it is cancelled.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The rows of a query. Dropping them ends the query.
+pub struct QueryRows {
+    runtime: Arc<Runtime>,
+    stream: Option<SendableRecordBatchStream>,
+    schema: SchemaRef,
+}
+
+/// A column of a query's rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueryColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type, in our spelling.
+    #[serde(rename = "type")]
+    pub data_type: String,
+}
+
+impl QueryRows {
+    pub(crate) fn new(runtime: Arc<Runtime>, stream: SendableRecordBatchStream) -> Self {
+        let fields = stream.schema().fields().iter().map(plain_field).collect::<Vec<_>>();
+        Self { runtime, stream: Some(stream), schema: Arc::new(Schema::new(fields)) }
+    }
+
+    /// The columns, of types that every output can hold.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The columns by name and type.
+    pub fn columns(&self) -> Vec<QueryColumn> {
+        let columns = self.schema.fields().iter().map(|field| QueryColumn {
+            name: field.name().clone(),
+            data_type: arrow_name(field.data_type()),
+        });
+        columns.collect()
+    }
+
+    /// The next rows; `None` behind the last. `cancelled` is asked at least
+    /// every tenth of a second.
+    pub fn next_batch(
+        &mut self,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<RecordBatch>, SqlError> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let next = self.runtime.block_on(async {
+            loop {
+                if cancelled() {
+                    return Err(SqlError::Cancelled);
+                }
+                if let Ok(next) = tokio::time::timeout(POLL, stream.next()).await {
+                    return next.transpose().map_err(SqlError::of);
+                }
+            }
+        });
+        match next {
+            Ok(Some(batch)) => self.plain(&batch).map(Some),
+            ended => {
+                self.stream = None;
+                ended
+            }
+        }
+    }
+
+    fn plain(&self, batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
+        let internal = |error: arrow::error::ArrowError| SqlError::Internal { reason: error.to_string() };
+        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
+            match column.data_type() == field.data_type() {
+                true => Ok(ArrayRef::clone(column)),
+                false => cast(column, field.data_type()).map_err(internal),
+            }
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(internal)
+    }
+}
+
+fn plain_field(field: &FieldRef) -> Field {
+    Field::new(field.name(), plain_type(field.data_type()), true)
+}
+
+/// The type without DataFusion's own ways of holding texts.
+fn plain_type(data_type: &ArrowType) -> ArrowType {
+    let item = |field: &FieldRef| {
+        let plain = plain_type(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(plain))
+    };
+    match data_type {
+        ArrowType::Utf8View => ArrowType::Utf8,
+        ArrowType::BinaryView => ArrowType::Binary,
+        ArrowType::Dictionary(_, values) => plain_type(values),
+        ArrowType::List(field) | ArrowType::ListView(field) => ArrowType::List(item(field)),
+        ArrowType::LargeList(field) | ArrowType::LargeListView(field) => {
+            ArrowType::LargeList(item(field))
+        }
+        ArrowType::FixedSizeList(field, length) => ArrowType::FixedSizeList(item(field), *length),
+        ArrowType::Struct(fields) => ArrowType::Struct(fields.iter().map(item).collect()),
+        other => other.clone(),
+    }
+}

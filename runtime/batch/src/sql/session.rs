@@ -1,0 +1,537 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::{TableReference, plan_datafusion_err};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{AggregateUDF, DdlStatement, LogicalPlan, ScalarUDF};
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
+use datafusion::sql::sqlparser::ast::{Expr, visit_expressions};
+use tokio::runtime::Runtime;
+use unskew_definition::{DataType, Name, OnError, TransformSignature, listed, similar};
+use unskew_executor::{AggregateKernel as _, ErrorPolicy, ModuleAggregate, ModuleTransform, TransformKernel};
+use unskew_host::CompiledModule;
+use unskew_plan::SourcePlan;
+
+use crate::format::FileFormat;
+use crate::sql::aggregate_function::AggregateFunction;
+use crate::sql::built_in_aggregate::BUILT_IN;
+use crate::sql::error::SqlError;
+use crate::sql::expression_function::ExpressionFunction;
+use crate::sql::file_table::FileTable;
+use crate::sql::query::QueryRows;
+use crate::sql::row_failures::{FailurePolicy, FunctionDefault, RowFailures};
+use crate::sql::source_table::SourceTable;
+use crate::sql::table_files::{TableFiles, TableNote};
+use crate::sql::transform_function::TransformFunction;
+
+/// What queries may take, and what becomes of rows that fail in them.
+#[derive(Clone, Debug, Default)]
+pub struct SqlOptions {
+    /// Memory of sorts, joins and aggregates, beyond which they spill.
+    pub memory_limit_bytes: Option<u64>,
+    /// How many batches are worked on at a time; one for each core without it.
+    pub threads: Option<NonZero<usize>>,
+    /// Where is spilled to; the system's folder for such files without it.
+    pub temp_dir: Option<PathBuf>,
+    /// What becomes of failed rows.
+    pub on_error: OnError,
+    /// Defaults of functions, for [`OnError::Default`].
+    pub defaults: Vec<FunctionDefault>,
+}
+
+/// One statement of a text.
+#[derive(Clone, Debug)]
+pub struct Statement(ParsedStatement);
+
+/// A function as a statement calls it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FunctionName {
+    /// The module, where the statement says it.
+    pub module: Option<String>,
+    /// The function.
+    pub function: String,
+}
+
+/// Tables and functions, and the queries over them.
+pub struct SqlSession {
+    runtime: Arc<Runtime>,
+    context: SessionContext,
+    policy: FailurePolicy,
+    failures: RowFailures,
+    /// Names that no function of a module may take.
+    built_in: BTreeSet<String>,
+    /// The modules that have a function, by its bare name.
+    modules_of: BTreeMap<String, BTreeSet<String>>,
+    modules: BTreeSet<String>,
+    used_defaults: Vec<FunctionDefault>,
+    tables: BTreeMap<String, String>,
+}
+
+/// What sorts set aside for merging what they spilled, unless the limit is low.
+const SPILL_RESERVATION_BYTES: usize = 10 << 20;
+
+impl SqlSession {
+    /// A session with the built-in functions alone.
+    pub fn new(options: &SqlOptions) -> Result<Self, SqlError> {
+        let SqlOptions { memory_limit_bytes, threads, temp_dir, on_error, defaults } = options;
+        let internal = |reason: String| SqlError::Internal { reason };
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = threads.map_or_else(cores, NonZero::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_all()
+            .thread_name("unskew-sql")
+            .build()
+            .map_err(|error| internal(format!("no threads can be started: {error}")))?;
+
+        let mut config = SessionConfig::new()
+            .with_target_partitions(threads)
+            .with_information_schema(true);
+        let settings = config.options_mut();
+        // Names stand as they are written, as in the SQL of definitions.
+        settings.sql_parser.enable_ident_normalization = false;
+        settings.execution.parquet.schema_force_view_types = false;
+        settings.execution.parquet.coerce_int96 = Some("us".to_owned());
+        settings.sql_parser.map_string_types_to_utf8view = false;
+        let mut environment = RuntimeEnvBuilder::new();
+        if let Some(limit) = memory_limit_bytes {
+            let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+            let consumers = NonZero::new(3).expect("three is not zero");
+            let pool = TrackConsumersPool::new(FairSpillPool::new(limit), consumers);
+            environment = environment.with_memory_pool(Arc::new(pool));
+            let reserved = SPILL_RESERVATION_BYTES.min(limit / (8 * threads));
+            config.options_mut().execution.sort_spill_reservation_bytes = reserved;
+        }
+        if let Some(dir) = temp_dir {
+            if !dir.is_dir() {
+                let reason = format!("--temp-dir {}: there is no such folder", dir.display());
+                return Err(SqlError::Option { reason });
+            }
+            let disk = DiskManagerBuilder::default()
+                .with_mode(DiskManagerMode::Directories(vec![dir.clone()]));
+            environment = environment.with_disk_manager_builder(disk);
+        }
+        let environment = environment.build_arc().map_err(SqlError::of)?;
+        let context = SessionContext::new_with_config_rt(config, environment);
+
+        let mut session = Self {
+            runtime: Arc::new(runtime),
+            context,
+            policy: FailurePolicy { on_error: *on_error, defaults: defaults.clone() },
+            failures: RowFailures::default(),
+            built_in: BTreeSet::new(),
+            modules_of: BTreeMap::new(),
+            modules: BTreeSet::new(),
+            used_defaults: Vec::new(),
+            tables: BTreeMap::new(),
+        };
+        if *on_error != OnError::Default && !defaults.is_empty() {
+            let reason = format!(
+                "--default {} is for --on-error default; failed rows get {on_error}",
+                defaults[0]
+            );
+            return Err(SqlError::Option { reason });
+        }
+        session.take_out_impure_functions();
+        session.add_built_in_functions()?;
+        Ok(session)
+    }
+
+    /// What hangs on the time, on chance or on the session.
+    fn take_out_impure_functions(&mut self) {
+        use datafusion::logical_expr::Volatility;
+        let state = self.context.state();
+        let functions = state.scalar_functions().iter();
+        let impure: Vec<String> = functions
+            .filter(|(_, function)| function.signature().volatility != Volatility::Immutable)
+            .map(|(name, _)| name.clone())
+            .collect();
+        impure.iter().for_each(|name| self.context.deregister_udf(name));
+    }
+
+    fn add_built_in_functions(&mut self) -> Result<(), SqlError> {
+        let policy = self.built_in_policy()?;
+        for built_in in BUILT_IN {
+            let function =
+                AggregateFunction::built_in(built_in, policy.clone(), self.failures.clone());
+            self.context.register_udaf(AggregateUDF::new_from_impl(function));
+        }
+        let known: BTreeSet<String> =
+            self.context.state().scalar_functions().keys().cloned().collect();
+        for name in unskew_expression::built_in_functions() {
+            if !known.contains(name) {
+                let on_error = policy.on_error();
+                let function = ExpressionFunction::new(name, on_error, self.failures.clone());
+                self.context.register_udf(ScalarUDF::new_from_impl(function));
+            }
+        }
+        let state = self.context.state();
+        self.built_in.extend(state.scalar_functions().keys().cloned());
+        self.built_in.extend(state.aggregate_functions().keys().cloned());
+        self.built_in.extend(state.window_functions().keys().cloned());
+        self.built_in.extend(state.higher_order_functions().keys().cloned());
+        Ok(())
+    }
+
+    /// Built-in functions have no defaults: where they fail, null stands.
+    fn built_in_policy(&self) -> Result<ErrorPolicy, SqlError> {
+        let on_error = match self.policy.on_error {
+            OnError::Fail => OnError::Fail,
+            OnError::Null | OnError::Default => OnError::Null,
+        };
+        let signature = TransformSignature {
+            name: Name::new("built_in").expect("a constant name is a name"),
+            description: String::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        };
+        ErrorPolicy::new(on_error, &[], &signature)
+            .map_err(|error| SqlError::Option { reason: error.to_string() })
+    }
+
+    /// Makes the transforms and aggregates of a module callable as
+    /// `module.function`, and by their bare names where nothing else is called
+    /// so.
+    pub fn add_module(&mut self, module: &str, compiled: &CompiledModule) -> Result<(), SqlError> {
+        if !self.modules.insert(module.to_owned()) {
+            return Ok(());
+        }
+        let missing = |error: unskew_executor::ArgumentError| SqlError::Internal {
+            reason: error.to_string(),
+        };
+        let manifest = compiled.manifest();
+        for signature in &manifest.transforms {
+            let name = signature.name.as_str();
+            let kernel: Arc<dyn TransformKernel> =
+                Arc::new(ModuleTransform::find(compiled, name).map_err(missing)?);
+            let policy = self.policy.of(Some(module), signature, &mut self.used_defaults)?;
+            let label = format!("{module}.{name}");
+            for called in self.names_of(module, name) {
+                let function = TransformFunction::new(
+                    called,
+                    label.clone(),
+                    Arc::clone(&kernel),
+                    policy.clone(),
+                    self.failures.clone(),
+                )
+                .map_err(SqlError::of)?;
+                self.context.register_udf(ScalarUDF::new_from_impl(function));
+            }
+        }
+        for signature in &manifest.aggregates {
+            let name = signature.name.as_str();
+            let aggregate = ModuleAggregate::find(compiled, name).map_err(missing)?;
+            let as_transform = TransformSignature {
+                name: signature.name.clone(),
+                description: String::new(),
+                inputs: signature.inputs.clone(),
+                outputs: vec![aggregate.output().clone()],
+            };
+            let policy = self.policy.of(Some(module), &as_transform, &mut self.used_defaults)?;
+            let label = format!("{module}.{name}");
+            for called in self.names_of(module, name) {
+                let function = AggregateFunction::of_module(
+                    called,
+                    label.clone(),
+                    aggregate.clone(),
+                    policy.clone(),
+                    self.failures.clone(),
+                );
+                self.context.register_udaf(AggregateUDF::new_from_impl(function));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names by which a function of a module is called. A bare name that a
+    /// second module has, too, is taken back.
+    fn names_of(&mut self, module: &str, function: &str) -> Vec<String> {
+        let mut names = vec![format!("{module}.{function}")];
+        // The planner looks for bare names in small letters.
+        let bare = function.to_lowercase();
+        if self.built_in.contains(&bare) {
+            return names;
+        }
+        let modules = self.modules_of.entry(bare.clone()).or_default();
+        modules.insert(module.to_owned());
+        if modules.len() == 1 {
+            names.push(bare);
+        } else {
+            self.context.deregister_udf(&bare);
+            self.context.deregister_udaf(&bare);
+        }
+        names
+    }
+
+    /// Whether the module's functions are there already.
+    pub fn has_module(&self, module: &str) -> bool {
+        self.modules.contains(module)
+    }
+
+    /// The functions of modules, as `module.function(argument: type, ...)`.
+    pub fn module_functions(&self) -> Vec<String> {
+        let state = self.context.state();
+        let scalar = state.scalar_functions().keys();
+        let mut names: Vec<String> = scalar
+            .chain(state.aggregate_functions().keys())
+            .filter(|name| name.contains('.'))
+            .cloned()
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Complains of defaults that are about no function of the modules added so
+    /// far.
+    pub fn check_defaults(&self) -> Result<(), SqlError> {
+        let unused = |default: &&FunctionDefault| !self.used_defaults.contains(default);
+        match self.policy.defaults.iter().find(unused) {
+            None => Ok(()),
+            Some(default) => Err(SqlError::Option {
+                reason: format!(
+                    "--default {default}: no module has such a function and output; the functions: {}",
+                    listed(self.module_functions().iter().map(String::as_str))
+                ),
+            }),
+        }
+    }
+
+    /// Makes files a table: a file, a folder, a glob or a URL, seen from
+    /// `folder`. Columns of text files that `types` names have that type.
+    pub fn add_files(
+        &mut self,
+        table: &str,
+        folder: &Path,
+        pattern: &str,
+        types: &[(String, DataType)],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<TableNote>, SqlError> {
+        let files = TableFiles::open(table, folder, pattern, types, cancelled)?;
+        let notes = files.notes.clone();
+        let provider = self.provider_of(files)?;
+        self.register(table, provider)?;
+        self.tables.insert(table.to_owned(), pattern.to_owned());
+        Ok(notes)
+    }
+
+    fn provider_of(&self, files: TableFiles) -> Result<Arc<dyn TableProvider>, SqlError> {
+        Ok(Arc::new(FileTable::new(Arc::new(files))))
+    }
+
+    /// Makes a source of the project a table: its fields, of all its rows.
+    pub fn add_source(
+        &mut self,
+        source: &Arc<SourcePlan>,
+        files: Vec<PathBuf>,
+    ) -> Result<(), SqlError> {
+        let what = format!("source, {} files", files.len());
+        let table = SourceTable::new(Arc::clone(source), files, self.failures.clone());
+        self.register(source.name.as_str(), Arc::new(table))?;
+        self.tables.insert(source.name.to_string(), what);
+        Ok(())
+    }
+
+    fn register(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), SqlError> {
+        let name = TableReference::bare(name);
+        self.context.deregister_table(name.clone()).map_err(SqlError::of)?;
+        self.context.register_table(name, table).map_err(SqlError::of)?;
+        Ok(())
+    }
+
+    /// The tables that were added, each with what it was made of.
+    pub fn tables(&self) -> &BTreeMap<String, String> {
+        &self.tables
+    }
+
+    /// The statements of a text, which stand apart by `;`.
+    pub fn parse(&self, text: &str) -> Result<Vec<Statement>, SqlError> {
+        let statements = DFParser::parse_sql(text).map_err(SqlError::of)?;
+        Ok(statements.into_iter().map(Statement).collect())
+    }
+
+    /// The functions that a statement calls and that are not built in.
+    pub fn functions_of(&self, statement: &Statement) -> Vec<FunctionName> {
+        let mut names = BTreeSet::new();
+        let mut see = |expression: &Expr| {
+            if let Expr::Function(function) = expression {
+                let parts: Vec<String> = function
+                    .name
+                    .0
+                    .iter()
+                    .filter_map(|part| part.as_ident().map(|ident| ident.value.clone()))
+                    .collect();
+                match parts.as_slice() {
+                    [function] if !self.built_in.contains(&function.to_lowercase()) => {
+                        names.insert(FunctionName { module: None, function: function.clone() });
+                    }
+                    [module, function] => {
+                        let module = Some(module.clone());
+                        names.insert(FunctionName { module, function: function.clone() });
+                    }
+                    _ => {}
+                }
+            }
+            ControlFlow::<()>::Continue(())
+        };
+        visit(&statement.0, &mut see);
+        names.into_iter().collect()
+    }
+
+    /// Plans a statement and begins it. Files that it names in FROM are opened
+    /// as tables, seen from the current folder.
+    pub fn run(
+        &mut self,
+        statement: &Statement,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(QueryRows, Vec<TableNote>), SqlError> {
+        self.check_functions(statement)?;
+        let notes = self.open_named_files(statement, cancelled)?;
+        let context = &self.context;
+        let parsed = statement.0.clone();
+        let stream = self.runtime.block_on(async {
+            let plan = context.state().statement_to_plan(parsed).await?;
+            check_kind(&plan)?;
+            let frame = context.execute_logical_plan(plan).await?;
+            frame.execute_stream().await
+        });
+        let stream = stream.map_err(SqlError::of)?;
+        Ok((QueryRows::new(Arc::clone(&self.runtime), stream), notes))
+    }
+
+    /// Says better than the planner what is wrong with a function's name.
+    fn check_functions(&self, statement: &Statement) -> Result<(), SqlError> {
+        for FunctionName { module, function } in self.functions_of(statement) {
+            let known = self.module_functions();
+            match &module {
+                None => {
+                    let bare = function.to_lowercase();
+                    if let Some(modules) = self.modules_of.get(&bare)
+                        && modules.len() > 1
+                    {
+                        let ways: Vec<String> =
+                            modules.iter().map(|module| format!("{module}.{function}")).collect();
+                        let reason = format!(
+                            "several modules have a function {function}; write {}",
+                            ways.join(" or ")
+                        );
+                        return Err(SqlError::Query { reason });
+                    }
+                }
+                Some(module) => {
+                    let name = format!("{module}.{function}");
+                    if !known.contains(&name) {
+                        let hint = match similar(&name, known.iter().map(String::as_str)) {
+                            Some(meant) => format!("did you mean {meant}?"),
+                            None => {
+                                format!("there are: {}", listed(known.iter().map(String::as_str)))
+                            }
+                        };
+                        let reason = format!("there is no function {name}; {hint}");
+                        return Err(SqlError::Query { reason });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_named_files(
+        &mut self,
+        statement: &Statement,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<TableNote>, SqlError> {
+        let state = self.context.state();
+        let references = state.resolve_table_references(&statement.0).map_err(SqlError::of)?;
+        let mut notes = Vec::new();
+        for reference in references {
+            if reference.schema() == Some("information_schema")
+                || self.context.table_exist(reference.clone()).map_err(SqlError::of)?
+                    && self.tables.get(reference.table()).is_some()
+            {
+                continue;
+            }
+            match &reference {
+                TableReference::Bare { table } if is_file_name(table) => {
+                    let files = TableFiles::open(table, Path::new(""), table, &[], cancelled)?;
+                    notes.extend(files.notes.iter().cloned());
+                    let provider = self.provider_of(files)?;
+                    self.register(table, provider)?;
+                }
+                _ if self.context.table_exist(reference.clone()).map_err(SqlError::of)? => {}
+                _ => return Err(self.no_table(&reference)),
+            }
+        }
+        Ok(notes)
+    }
+
+    fn no_table(&self, reference: &TableReference) -> SqlError {
+        let name = reference.to_string();
+        let hint = if is_file_name(&name) {
+            format!("a file stands in single quotes: FROM '{name}'")
+        } else if let Some(meant) = similar(&name, self.tables.keys().map(String::as_str)) {
+            format!("did you mean {meant}?")
+        } else if self.tables.is_empty() {
+            "name a file in single quotes (FROM 'events.parquet'), or give --table NAME=PATH or --project DIR".to_owned()
+        } else {
+            format!("there are: {}", listed(self.tables.keys().map(String::as_str)))
+        };
+        SqlError::Query { reason: format!("there is no table {name}; {hint}") }
+    }
+
+    /// What failed, and what calls took, since this was asked last.
+    pub fn failures(&self) -> &RowFailures {
+        &self.failures
+    }
+}
+
+/// Whether a name in FROM is that of a file, and not of a table.
+fn is_file_name(name: &str) -> bool {
+    name.contains("://")
+        || name.contains(['/', '*', '?'])
+        || FileFormat::of(Path::new(name)).is_some()
+        || Path::new(name).exists()
+}
+
+fn visit(statement: &ParsedStatement, see: &mut impl FnMut(&Expr) -> ControlFlow<()>) {
+    match statement {
+        ParsedStatement::Statement(statement) => {
+            let _ = visit_expressions(statement.as_ref(), see);
+        }
+        ParsedStatement::Explain(explain) => visit(&explain.statement, see),
+        _ => {}
+    }
+}
+
+/// A query answers from files and changes none; views last as long as the
+/// session.
+fn check_kind(plan: &LogicalPlan) -> datafusion::common::Result<()> {
+    match plan {
+        LogicalPlan::Ddl(DdlStatement::CreateView(_) | DdlStatement::DropView(_)) => {}
+        LogicalPlan::Ddl(_) => {
+            return Err(plan_datafusion_err!(
+                "of CREATE and DROP only views are taken; name files by --table NAME=PATH or in FROM '...', and write one by --output F"
+            ));
+        }
+        LogicalPlan::Copy(_) | LogicalPlan::Dml(_) => {
+            return Err(plan_datafusion_err!(
+                "queries change no files; write the rows of a query by --output F"
+            ));
+        }
+        LogicalPlan::Statement(_) => {
+            return Err(plan_datafusion_err!(
+                "this statement is not taken; options are given on the command line"
+            ));
+        }
+        _ => {}
+    }
+    let options = SQLOptions::new().with_allow_dml(false).with_allow_statements(false);
+    options.verify_plan(plan)
+}
