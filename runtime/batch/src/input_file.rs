@@ -63,7 +63,12 @@ impl InputFile {
     }
 
     /// The bytes of a range of it.
-    pub(crate) fn range(&self, path: &Path, start: u64, length: usize) -> Result<Vec<u8>, BatchError> {
+    pub(crate) fn range(
+        &self,
+        path: &Path,
+        start: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, BatchError> {
         match self {
             Self::Local(file) => {
                 let mut file = file;
@@ -115,9 +120,9 @@ impl ChunkReader for InputFile {
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         match self {
             Self::Local(file) => file.get_bytes(start, length),
-            Self::Remote(file) => file
-                .range(start, length)
-                .map_err(|error| ParquetError::External(Box::new(error))),
+            Self::Remote(file) => {
+                file.range(start, length).map_err(|error| ParquetError::External(Box::new(error)))
+            }
         }
     }
 }

@@ -42,8 +42,7 @@ fn wait<T: Send + 'static>(
     place: &Path,
     request: impl Future<Output = object_store::Result<T>> + Send + 'static,
 ) -> Result<T, BatchError> {
-    let internal =
-        |reason: String| BatchError::Internal { path: place.to_owned(), reason };
+    let internal = |reason: String| BatchError::Internal { path: place.to_owned(), reason };
     let runtime = REQUESTS
         .as_ref()
         .map_err(|error| internal(format!("no thread for requests can be started: {error}")))?;

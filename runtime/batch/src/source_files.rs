@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use unskew_executor::rows::{Acceptance, AcceptedRows, SourceReader};
+use unskew_executor::rows::{Acceptance, AcceptedRows, MissingFields, SourceReader};
 use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
@@ -94,21 +94,25 @@ fn matching(
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
 }
 
-/// All rows of a source's files, judged and put in order.
+/// All rows of a source's files, judged and put in order. What is worth knowing
+/// of the files is added to `notes`.
 pub fn read_source(
     source: &Arc<SourcePlan>,
     files: &[PathBuf],
     progress: &mut dyn FnMut(u64),
+    notes: &mut Vec<String>,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<AcceptedRows, BatchError> {
     let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
     let mut acceptance = Acceptance::new(Arc::clone(source));
     let mut rows_read = 0;
+    let mut missing = MissingFields::default();
     for path in files {
         let in_file = |error| BatchError::Rows { path: path.clone(), source: error };
         let mut table = TableReader::open(path, None, Some(&columns), cancelled)?;
         let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
         let place: Arc<str> = path.display().to_string().into();
+        missing.add(&place, table.schema(), &reader);
         while let Some((first_row, batch)) = table.next_batch()? {
             if cancelled() {
                 return Err(BatchError::Cancelled);
@@ -119,6 +123,8 @@ pub fn read_source(
             progress(rows_read);
         }
     }
+    let missing = missing.finish(source);
+    notes.extend(missing.map_err(|(file, source)| BatchError::Rows { path: file.into(), source })?);
     acceptance.finish().map_err(|error| BatchError::Rows {
         path: files.first().cloned().unwrap_or_default(),
         source: error,

@@ -42,8 +42,14 @@ impl TextInput {
                 zstd::Decoder::new(counted).map_err(|source| BatchError::reading(path, source))?,
             ),
         };
-        let mut input =
-            Self { path: path.to_owned(), reader, bytes_read, bytes, buffer: Vec::new(), at_end: false };
+        let mut input = Self {
+            path: path.to_owned(),
+            reader,
+            bytes_read,
+            bytes,
+            buffer: Vec::new(),
+            at_end: false,
+        };
         input.fill(packing)?;
         input.check_form()?;
         if input.buffer.starts_with(b"\xef\xbb\xbf") {

@@ -108,10 +108,12 @@ pub fn train(
 
     let mut rows: BTreeMap<Name, AcceptedRows> = BTreeMap::new();
     let mut sources = Vec::new();
+    let mut notes = Vec::new();
     for source in operator.sources() {
         let files = files(&source)?;
         let name = source.name.to_string();
-        let accepted = read_source(&source, &files, &mut |rows| progress(&name, rows), cancelled)?;
+        let accepted =
+            read_source(&source, &files, &mut |rows| progress(&name, rows), &mut notes, cancelled)?;
         sources.push(SourceSummary::new(&accepted, files.len()));
         rows.insert(source.name.clone(), accepted);
     }
@@ -125,6 +127,7 @@ pub fn train(
     writer.write(&table)?;
     writer.commit()?;
     let ServiceAnswers { features, dead_letters, mut warnings, at_event_time } = answers;
+    warnings.extend(notes);
     if at_event_time > 0 {
         warnings.push(format!(
             "{at_event_time} of {} labels are at the very time of an event of their entity, which counts; if events are known only later, give their source a created_timestamp",

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use unskew_batch::sql::{FunctionDefault, QueryRows, SqlError, SqlOptions, SqlSession, Statement};
+use unskew_batch::sql::{
+    FunctionDefault, QueryColumn, QueryRows, SqlError, SqlOptions, SqlSession, Statement,
+};
 use unskew_batch::{ParquetCompression, TableWriter, source_files};
 use unskew_definition::{DataType, OnError};
 
@@ -275,8 +277,7 @@ impl<'a> Console<'a> {
     ) -> anyhow::Result<Written> {
         let compression = self.arguments.compression.unwrap_or_default();
         let failed = |error| explained(SqlError::Files(error));
-        let mut writer =
-            TableWriter::create(output, rows.schema(), compression).map_err(failed)?;
+        let mut writer = TableWriter::create(output, rows.schema(), compression).map_err(failed)?;
         let mut written = 0;
         while let Some(batch) = rows.next_batch(cancelled).map_err(explained)? {
             writer.write(&batch).map_err(failed)?;
@@ -325,8 +326,15 @@ impl Console<'_> {
                 terminal::print(&text)?;
             }
             ("d", table) => {
-                let quoted = table.trim_matches(['\'', '"']).replace('\'', "''");
-                self.execute_all(&format!("DESCRIBE '{quoted}';"))?;
+                let table = table.trim_matches(['\'', '"']);
+                let interrupt = self.context.interrupt.clone();
+                let columns = self.session.describe(table, &move || interrupt.raised());
+                let mut text = String::new();
+                for column in columns.map_err(explained)? {
+                    let QueryColumn { name, data_type } = column;
+                    let _ = writeln!(text, "{}  {}", harmless(&name), paint(FAINT, data_type));
+                }
+                terminal::print(&text)?;
             }
             ("df", "") => {
                 self.modules.load_all(&mut self.session)?;

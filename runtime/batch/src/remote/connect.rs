@@ -56,9 +56,8 @@ pub fn object_place(url: &Path) -> Result<ObjectPlace, BatchError> {
     if bucket.is_empty() {
         return Err(wrong("it names no bucket; write s3://bucket/key".to_owned()));
     }
-    let path = ObjectPath::parse(key).map_err(|error| {
-        wrong(format!("the key is none that a store can hold: {error}"))
-    })?;
+    let path = ObjectPath::parse(key)
+        .map_err(|error| wrong(format!("the key is none that a store can hold: {error}")))?;
     let base = format!("{scheme}://{bucket}");
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
     let store = match stores.get(&base) {

@@ -28,7 +28,7 @@ pub(crate) fn matching_objects(
             return Err(wrong("the bucket's name is no pattern; write s3://bucket/...".to_owned()));
         }
         let place = object_place(Path::new(folder))?;
-        let matcher = glob::Pattern::new(&pattern[place.base.len()..].trim_start_matches('/'))
+        let matcher = glob::Pattern::new(pattern[place.base.len()..].trim_start_matches('/'))
             .map_err(|error| wrong(format!("no pattern: {error}")))?;
         // As on a disk: a star stays within its folder.
         let options = glob::MatchOptions {

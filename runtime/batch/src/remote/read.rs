@@ -100,7 +100,8 @@ impl RemoteFile {
             if_match: self.etag.clone(),
             ..GetOptions::default()
         };
-        let block = wait(&self.url, async move { store.get_opts(&path, options).await?.bytes().await })?;
+        let block =
+            wait(&self.url, async move { store.get_opts(&path, options).await?.bytes().await })?;
         if block.len() as u64 != end - start {
             return Err(BatchError::WrongFile {
                 path: self.url.clone(),

@@ -78,7 +78,11 @@ impl AggregateFunction {
     }
 
     /// The kernel for what is given, with the parameter where it is known.
-    fn kernel(&self, given: &[ArrowType], parameter: Option<&Given>) -> Result<Arc<dyn AggregateKernel>> {
+    fn kernel(
+        &self,
+        given: &[ArrowType],
+        parameter: Option<&Given>,
+    ) -> Result<Arc<dyn AggregateKernel>> {
         match &self.kind {
             Kind::Module(aggregate) => Ok(Arc::new(aggregate.clone())),
             Kind::BuiltIn(built_in) => {

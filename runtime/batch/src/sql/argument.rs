@@ -55,7 +55,9 @@ pub(crate) fn check_argument(
         None => arrow_name(given.data_type()),
     };
     let fix = match sql_name(wanted) {
-        Some(sql_name) => format!("; write CAST(... AS {sql_name}), which says that it may lose something"),
+        Some(sql_name) => format!(
+            "; write CAST(... AS {sql_name}), or for a column of text files --type TABLE.COLUMN={wanted}"
+        ),
         None => String::new(),
     };
     Err(plan_datafusion_err!(
@@ -93,10 +95,8 @@ pub(crate) fn constant_as(constant: &ScalarValue, wanted: &DataType) -> Option<A
         return Some(new_null_array(&target, 1));
     }
     if let Some(Some(text)) = constant.try_as_str() {
-        let written = matches!(
-            wanted,
-            DataType::Timestamp | DataType::Date32 | DataType::Decimal128 { .. }
-        );
+        let written =
+            matches!(wanted, DataType::Timestamp | DataType::Date32 | DataType::Decimal128 { .. });
         let mut value = ColumnBuilder::new(wanted, 1);
         return (written && value.push_text(text).is_ok()).then(|| value.finish());
     }
@@ -134,7 +134,9 @@ fn sql_name(data_type: &DataType) -> Option<String> {
         DataType::Date32 => "DATE".to_owned(),
         DataType::Timestamp => "TIMESTAMP".to_owned(),
         DataType::Decimal128 { precision, scale } => format!("DECIMAL({precision}, {scale})"),
-        DataType::List { .. } | DataType::FixedSizeList { .. } | DataType::Struct(_) => return None,
+        DataType::List { .. } | DataType::FixedSizeList { .. } | DataType::Struct(_) => {
+            return None;
+        }
     })
 }
 

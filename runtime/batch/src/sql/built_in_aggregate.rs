@@ -98,12 +98,8 @@ impl BuiltIn {
     pub(crate) fn any_parameter(&self) -> Given {
         match self.parameter {
             Parameter::None => Given::None,
-            Parameter::Quantile => {
-                Given::Quantile("0.5".parse().expect("a half is a quantile"))
-            }
-            Parameter::ListSize => {
-                Given::ListSize(ListSize::new(1).expect("one is a size"))
-            }
+            Parameter::Quantile => Given::Quantile("0.5".parse().expect("a half is a quantile")),
+            Parameter::ListSize => Given::ListSize(ListSize::new(1).expect("one is a size")),
         }
     }
 

@@ -1,3 +1,4 @@
+use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use unskew_executor::{ArgumentError, TransformError};
 
@@ -34,6 +35,12 @@ pub enum SqlError {
         /// what asked for more
         reason: String,
     },
+    /// A file turned out to be damaged.
+    #[error("a file cannot be read: {reason}")]
+    Damaged {
+        /// what the reader says
+        reason: String,
+    },
     /// A table's files cannot be read, or the output not written.
     #[error(transparent)]
     Files(#[from] BatchError),
@@ -52,9 +59,11 @@ impl SqlError {
     /// Whether what was given is to blame, not the machine or Unskew.
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Query { .. } | Self::Option { .. } | Self::Value { .. } | Self::Memory { .. } => {
-                true
-            }
+            Self::Query { .. }
+            | Self::Option { .. }
+            | Self::Value { .. }
+            | Self::Memory { .. }
+            | Self::Damaged { .. } => true,
             Self::Files(error) => error.is_users(),
             Self::Cancelled | Self::Internal { .. } => false,
         }
@@ -93,13 +102,22 @@ impl SqlError {
                 Self::Query { reason: planned(reason) }
             }
             E::SchemaError(error, _) => Self::Query { reason: unknown_field(error) },
-            E::Execution(reason) => Self::Value { reason: reason.clone() },
-            E::ArrowError(error, _) => Self::Value { reason: error.to_string() },
-            E::ResourcesExhausted(reason) => Self::Memory { reason: first_line(reason) },
-            E::ParquetError(error) => Self::Value {
-                reason: format!("a Parquet file cannot be read, it is damaged: {error}"),
+            // What our functions say when a query is planned comes wrapped.
+            E::Execution(reason) if reason.contains(PLANNED) => {
+                Self::Query { reason: planned(reason) }
+            }
+            E::Execution(reason) => Self::Value { reason: first_line(reason) },
+            E::ArrowError(error, _) => match error.as_ref() {
+                ArrowError::ParquetError(reason) | ArrowError::IpcError(reason) => {
+                    Self::Damaged { reason: reason.clone() }
+                }
+                error => Self::Value { reason: error.to_string() },
             },
-            E::ObjectStore(error) => Self::Value { reason: format!("a file cannot be read: {error}") },
+            E::ResourcesExhausted(reason) => Self::Memory { reason: first_line(reason) },
+            E::ParquetError(error) => Self::Damaged { reason: error.to_string() },
+            E::ObjectStore(error) => Self::Damaged { reason: error.to_string() },
+            // The Parquet reader panics on some damaged files.
+            E::ExecutionJoin(error) => Self::Damaged { reason: error.to_string() },
             E::External(error) => Self::of_external(error.as_ref()),
             E::Context(_, inner) | E::Diagnostic(_, inner) => Self::of_borrowed(inner),
             E::Shared(inner) => Self::of_borrowed(inner),
@@ -140,23 +158,23 @@ impl SqlError {
 
 /// A group or a row that failed where none may.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{function}: {status}: {message}; the query was stopped, as --on-error fail asks"
-)]
+#[error("{function}: {status}: {message}; the query was stopped, as --on-error fail asks")]
 pub(crate) struct RowFailed {
     pub(crate) function: String,
     pub(crate) status: unskew_host::RowStatus,
     pub(crate) message: String,
 }
 
+/// Stands before what a function says when a query is planned.
+const PLANNED: &str = "coercion failed with: Error during planning: ";
+
 /// Planner messages, without what only its developers can use.
 fn planned(reason: &str) -> String {
     let reason = first_line(reason);
-    let refused = ["now", "current_date", "current_time", "current_timestamp", "random", "uuid"];
-    match refused.iter().find(|name| reason.contains(&format!("Invalid function '{name}'"))) {
-        Some(name) => format!(
-            "{name}() is not taken: its value would hang on when or how often it is asked, and a query gives the same rows always; write the value itself"
-        ),
+    match reason.split_once(PLANNED) {
+        Some((_, ours)) => {
+            ours.split(". No function matches").next().unwrap_or_default().trim().to_owned()
+        }
         None => reason,
     }
 }

@@ -65,8 +65,14 @@ impl TableProvider for FileTable {
             })
         });
         let none = Vec::new();
-        let exec =
-            StreamingTableExec::try_new(Arc::clone(&schema), streams.collect(), None, none, false, limit)?;
+        let exec = StreamingTableExec::try_new(
+            Arc::clone(&schema),
+            streams.collect(),
+            None,
+            none,
+            false,
+            limit,
+        )?;
         Ok(Arc::new(exec))
     }
 }
@@ -105,7 +111,9 @@ pub(crate) type Send<'a> = dyn FnMut(RecordBatch) -> bool + 'a;
 /// The batches that `read` sends, which runs on a thread where it may wait.
 pub(crate) fn blocking_stream(
     schema: SchemaRef,
-    read: impl FnOnce(&mut Send<'_>) -> std::result::Result<(), BatchError> + std::marker::Send + 'static,
+    read: impl FnOnce(&mut Send<'_>) -> std::result::Result<(), BatchError>
+    + std::marker::Send
+    + 'static,
 ) -> SendableRecordBatchStream {
     // Two batches ahead: reading goes on while the last one is worked on.
     let mut builder = RecordBatchReceiverStream::builder(schema, 2);
@@ -126,7 +134,8 @@ fn read_file(
 ) -> std::result::Result<bool, BatchError> {
     let schema = Arc::new(wanted.clone());
     let columns: Vec<String> = wanted.fields().iter().map(|field| field.name().clone()).collect();
-    let mut table = TableReader::open_columns(&file.path, file.format, Some(&columns), &files.types)?;
+    let mut table =
+        TableReader::open_columns(&file.path, file.format, Some(&columns), &files.types)?;
     let sources: Vec<ColumnSource> = wanted
         .fields()
         .iter()
@@ -139,11 +148,10 @@ fn read_file(
             .map(|(source, field)| source.column(&batch, field, &file.path, first_row))
             .collect::<std::result::Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)
-            .map_err(|error| BatchError::Internal {
-                path: file.path.clone(),
-                reason: error.to_string(),
-            })?;
+        let batch =
+            RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options).map_err(
+                |error| BatchError::Internal { path: file.path.clone(), reason: error.to_string() },
+            )?;
         if !send(batch) {
             return Ok(false);
         }
@@ -159,11 +167,7 @@ enum ColumnSource {
 }
 
 impl ColumnSource {
-    fn of(
-        field: &FieldRef,
-        file: &Schema,
-        path: &Path,
-    ) -> std::result::Result<Self, BatchError> {
+    fn of(field: &FieldRef, file: &Schema, path: &Path) -> std::result::Result<Self, BatchError> {
         let Some((at, found)) = file.column_with_name(field.name()) else {
             return Ok(Self::Missing);
         };

@@ -177,8 +177,9 @@ impl QueryStates {
         }
         let (inputs, order) = self.fold.inputs(&values, groups.len())?;
         let (locals, into) = self.local_groups(&groups);
-        let states =
+        let mut states =
             self.fold.kernel.partial(&inputs, &order, &locals, into.len()).map_err(external)?;
+        self.fold.judge(&states.take_row_errors())?;
         Ok(Some((states, into)))
     }
 

@@ -164,9 +164,8 @@ fn reset<'a>(data_type: &DataType, builder: &'a mut ColumnBuilder) -> &'a mut Co
 fn is_spelled_so(data_type: &DataType, text: &str) -> bool {
     const EXACT: u64 = 1 << 53;
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let leads_with_zero = digits.len() > 1
-        && digits.starts_with('0')
-        && digits.as_bytes()[1].is_ascii_digit();
+    let leads_with_zero =
+        digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
     match data_type {
         DataType::Int64 | DataType::UInt64 => !leads_with_zero && !digits.starts_with('+'),
         DataType::Float64 => {

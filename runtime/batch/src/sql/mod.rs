@@ -19,10 +19,12 @@ mod file_table;
 mod group_states;
 mod infer_types;
 mod kernel_accumulator;
+mod parquet_table;
 mod query;
 mod row_failures;
 mod session;
 mod source_table;
+mod statement;
 mod table_files;
 mod transform_function;
 
@@ -30,4 +32,3 @@ pub use error::SqlError;
 pub use query::{QueryColumn, QueryRows};
 pub use row_failures::{FailuresOfFunction, FunctionDefault, RowFailures};
 pub use session::{FunctionName, SqlOptions, SqlSession, Statement};
-pub use table_files::TableNote;

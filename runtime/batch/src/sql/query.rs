@@ -12,7 +12,10 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 use unskew_column::arrow_name;
 
+use crate::error::BatchError;
 use crate::sql::error::SqlError;
+use crate::sql::table_files::TableFiles;
+use crate::table_reader::TableReader;
 
 /// How often a waiting caller looks whether it is cancelled.
 const POLL: Duration = Duration::from_millis(50);
@@ -22,6 +25,8 @@ pub struct QueryRows {
     runtime: Arc<Runtime>,
     stream: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
+    /// Where damage is looked for, if the reader finds some and says not where.
+    files: Vec<Arc<TableFiles>>,
 }
 
 /// A column of a query's rows.
@@ -35,9 +40,13 @@ pub struct QueryColumn {
 }
 
 impl QueryRows {
-    pub(crate) fn new(runtime: Arc<Runtime>, stream: SendableRecordBatchStream) -> Self {
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        stream: SendableRecordBatchStream,
+        files: Vec<Arc<TableFiles>>,
+    ) -> Self {
         let fields = stream.schema().fields().iter().map(plain_field).collect::<Vec<_>>();
-        Self { runtime, stream: Some(stream), schema: Arc::new(Schema::new(fields)) }
+        Self { runtime, stream: Some(stream), schema: Arc::new(Schema::new(fields)), files }
     }
 
     /// The columns, of types that every output can hold.
@@ -75,13 +84,14 @@ impl QueryRows {
             Ok(Some(batch)) => self.plain(&batch).map(Some),
             ended => {
                 self.stream = None;
-                ended
+                ended.map_err(|error| located(error, &self.files, cancelled))
             }
         }
     }
 
     fn plain(&self, batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
-        let internal = |error: arrow::error::ArrowError| SqlError::Internal { reason: error.to_string() };
+        let internal =
+            |error: arrow::error::ArrowError| SqlError::Internal { reason: error.to_string() };
         let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
             match column.data_type() == field.data_type() {
                 true => Ok(ArrayRef::clone(column)),
@@ -93,6 +103,34 @@ impl QueryRows {
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
             .map_err(internal)
     }
+}
+
+/// Says which file is damaged, where the reader did not.
+pub(crate) fn located(
+    error: SqlError,
+    files: &[Arc<TableFiles>],
+    cancelled: &dyn Fn() -> bool,
+) -> SqlError {
+    if !matches!(error, SqlError::Damaged { .. }) {
+        return error;
+    }
+    for file in files.iter().flat_map(|files| &files.files) {
+        let read = || -> Result<(), BatchError> {
+            let mut table = TableReader::open_columns(&file.path, file.format, None, &[])?;
+            while table.next_batch()?.is_some() {
+                if cancelled() {
+                    return Err(BatchError::Cancelled);
+                }
+            }
+            Ok(())
+        };
+        match read() {
+            Ok(()) => {}
+            Err(BatchError::Cancelled) => return SqlError::Cancelled,
+            Err(found) => return SqlError::Files(found),
+        }
+    }
+    error
 }
 
 fn plain_field(field: &FieldRef) -> Field {

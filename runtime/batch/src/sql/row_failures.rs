@@ -50,7 +50,12 @@ impl RowFailures {
     }
 
     /// Adds values of a source's files that are none of their fields' types.
-    pub(crate) fn add_unreadable(&self, place: &str, values: u64, example: impl FnOnce() -> String) {
+    pub(crate) fn add_unreadable(
+        &self,
+        place: &str,
+        values: u64,
+        example: impl FnOnce() -> String,
+    ) {
         if values == 0 {
             return;
         }
@@ -165,7 +170,8 @@ impl FailurePolicy {
             on_error => on_error,
         };
         ErrorPolicy::new(on_error, &defaults, signature).map_err(|source| {
-            let function = module.map_or_else(String::new, |module| format!("{module}.")) + function;
+            let function =
+                module.map_or_else(String::new, |module| format!("{module}.")) + function;
             SqlError::Option { reason: format!("function {function}: {source}") }
         })
     }

@@ -6,31 +6,37 @@ use std::sync::Arc;
 use std::thread;
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::{TableReference, plan_datafusion_err};
+use datafusion::common::TableReference;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{AggregateUDF, DdlStatement, LogicalPlan, ScalarUDF};
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
-use datafusion::sql::sqlparser::ast::{Expr, visit_expressions};
+use datafusion::sql::sqlparser::ast::Expr;
 use tokio::runtime::Runtime;
-use unskew_definition::{DataType, Name, OnError, TransformSignature, listed, similar};
-use unskew_executor::{AggregateKernel as _, ErrorPolicy, ModuleAggregate, ModuleTransform, TransformKernel};
+use unskew_definition::{DataType, Name, OnError, TransformSignature, listed, meant, similar};
+use unskew_executor::rows::{MissingFields, SourceReader};
+use unskew_executor::{
+    AggregateKernel as _, ErrorPolicy, ModuleAggregate, ModuleTransform, TransformKernel,
+};
 use unskew_host::CompiledModule;
 use unskew_plan::SourcePlan;
 
+use crate::error::BatchError;
 use crate::format::FileFormat;
 use crate::sql::aggregate_function::AggregateFunction;
 use crate::sql::built_in_aggregate::BUILT_IN;
 use crate::sql::error::SqlError;
 use crate::sql::expression_function::ExpressionFunction;
-use crate::sql::file_table::FileTable;
-use crate::sql::query::QueryRows;
+use crate::sql::parquet_table::provider_of;
+use crate::sql::query::{QueryColumn, QueryRows, located};
 use crate::sql::row_failures::{FailurePolicy, FunctionDefault, RowFailures};
 use crate::sql::source_table::SourceTable;
+use crate::sql::statement::{check_kind, fields_by_name, visit};
 use crate::sql::table_files::{TableFiles, TableNote};
 use crate::sql::transform_function::TransformFunction;
+use crate::table_reader::TableReader;
 
 /// What queries may take, and what becomes of rows that fail in them.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +55,7 @@ pub struct SqlOptions {
 
 /// One statement of a text.
 #[derive(Clone, Debug)]
-pub struct Statement(ParsedStatement);
+pub struct Statement(pub(super) ParsedStatement);
 
 /// A function as a statement calls it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +78,26 @@ pub struct SqlSession {
     modules_of: BTreeMap<String, BTreeSet<String>>,
     modules: BTreeSet<String>,
     used_defaults: Vec<FunctionDefault>,
-    tables: BTreeMap<String, String>,
+    /// What DataFusion would call and we do not.
+    impure: BTreeSet<String>,
+    tables: BTreeMap<String, Table>,
+}
+
+/// A table that was added.
+struct Table {
+    /// What it was made of, for people.
+    what: String,
+    made_of: MadeOf,
+}
+
+enum MadeOf {
+    Files(Arc<TableFiles>),
+    /// A source, and whether its files have been looked at.
+    Source {
+        source: Arc<SourcePlan>,
+        files: Vec<PathBuf>,
+        is_checked: bool,
+    },
 }
 
 /// What sorts set aside for merging what they spilled, unless the limit is low.
@@ -92,9 +117,8 @@ impl SqlSession {
             .build()
             .map_err(|error| internal(format!("no threads can be started: {error}")))?;
 
-        let mut config = SessionConfig::new()
-            .with_target_partitions(threads)
-            .with_information_schema(true);
+        let mut config =
+            SessionConfig::new().with_target_partitions(threads).with_information_schema(true);
         let settings = config.options_mut();
         // Names stand as they are written, as in the SQL of definitions.
         settings.sql_parser.enable_ident_normalization = false;
@@ -131,6 +155,7 @@ impl SqlSession {
             modules_of: BTreeMap::new(),
             modules: BTreeSet::new(),
             used_defaults: Vec::new(),
+            impure: BTreeSet::new(),
             tables: BTreeMap::new(),
         };
         if *on_error != OnError::Default && !defaults.is_empty() {
@@ -155,6 +180,8 @@ impl SqlSession {
             .map(|(name, _)| name.clone())
             .collect();
         impure.iter().for_each(|name| self.context.deregister_udf(name));
+        self.impure.extend(impure);
+        self.impure.extend(["random", "uuid"].map(str::to_owned));
     }
 
     fn add_built_in_functions(&mut self) -> Result<(), SqlError> {
@@ -313,17 +340,13 @@ impl SqlSession {
         pattern: &str,
         types: &[(String, DataType)],
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Vec<TableNote>, SqlError> {
-        let files = TableFiles::open(table, folder, pattern, types, cancelled)?;
+    ) -> Result<Vec<String>, SqlError> {
+        let files = Arc::new(TableFiles::open(table, folder, pattern, types, cancelled)?);
         let notes = files.notes.clone();
-        let provider = self.provider_of(files)?;
-        self.register(table, provider)?;
-        self.tables.insert(table.to_owned(), pattern.to_owned());
-        Ok(notes)
-    }
-
-    fn provider_of(&self, files: TableFiles) -> Result<Arc<dyn TableProvider>, SqlError> {
-        Ok(Arc::new(FileTable::new(Arc::new(files))))
+        self.register(table, provider_of(&files, &self.context)?)?;
+        let made_of = MadeOf::Files(files);
+        self.tables.insert(table.to_owned(), Table { what: pattern.to_owned(), made_of });
+        Ok(notes.iter().map(TableNote::to_string).collect())
     }
 
     /// Makes a source of the project a table: its fields, of all its rows.
@@ -332,10 +355,11 @@ impl SqlSession {
         source: &Arc<SourcePlan>,
         files: Vec<PathBuf>,
     ) -> Result<(), SqlError> {
-        let what = format!("source, {} files", files.len());
-        let table = SourceTable::new(Arc::clone(source), files, self.failures.clone());
+        let what = format!("source of {} files", files.len());
+        let table = SourceTable::new(Arc::clone(source), files.clone(), self.failures.clone());
         self.register(source.name.as_str(), Arc::new(table))?;
-        self.tables.insert(source.name.to_string(), what);
+        let made_of = MadeOf::Source { source: Arc::clone(source), files, is_checked: false };
+        self.tables.insert(source.name.to_string(), Table { what, made_of });
         Ok(())
     }
 
@@ -347,14 +371,34 @@ impl SqlSession {
     }
 
     /// The tables that were added, each with what it was made of.
-    pub fn tables(&self) -> &BTreeMap<String, String> {
-        &self.tables
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables.iter().map(|(name, table)| (name.as_str(), table.what.as_str()))
+    }
+
+    /// The columns of a table, or of a file that its name tells.
+    pub fn describe(
+        &mut self,
+        table: &str,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<QueryColumn>, SqlError> {
+        let reference = TableReference::bare(table);
+        self.open_tables(vec![reference.clone()], cancelled)?;
+        let context = &self.context;
+        let provider = self.runtime.block_on(context.table_provider(reference));
+        let schema = provider.map_err(SqlError::of)?.schema();
+        let columns = schema.fields().iter().map(|field| QueryColumn {
+            name: field.name().clone(),
+            data_type: unskew_column::arrow_name(field.data_type()),
+        });
+        Ok(columns.collect())
     }
 
     /// The statements of a text, which stand apart by `;`.
     pub fn parse(&self, text: &str) -> Result<Vec<Statement>, SqlError> {
         let statements = DFParser::parse_sql(text).map_err(SqlError::of)?;
-        Ok(statements.into_iter().map(Statement).collect())
+        let mut statements: Vec<Statement> = statements.into_iter().map(Statement).collect();
+        statements.iter_mut().for_each(|statement| fields_by_name(&mut statement.0));
+        Ok(statements)
     }
 
     /// The functions that a statement calls and that are not built in.
@@ -391,9 +435,11 @@ impl SqlSession {
         &mut self,
         statement: &Statement,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<(QueryRows, Vec<TableNote>), SqlError> {
+    ) -> Result<(QueryRows, Vec<String>), SqlError> {
         self.check_functions(statement)?;
-        let notes = self.open_named_files(statement, cancelled)?;
+        let references =
+            self.context.state().resolve_table_references(&statement.0).map_err(SqlError::of)?;
+        let Opened { notes, files } = self.open_tables(references, cancelled)?;
         let context = &self.context;
         let parsed = statement.0.clone();
         let stream = self.runtime.block_on(async {
@@ -402,74 +448,97 @@ impl SqlSession {
             let frame = context.execute_logical_plan(plan).await?;
             frame.execute_stream().await
         });
-        let stream = stream.map_err(SqlError::of)?;
-        Ok((QueryRows::new(Arc::clone(&self.runtime), stream), notes))
+        let stream = stream.map_err(|error| located(SqlError::of(error), &files, cancelled))?;
+        Ok((QueryRows::new(Arc::clone(&self.runtime), stream, files), notes))
     }
 
     /// Says better than the planner what is wrong with a function's name.
     fn check_functions(&self, statement: &Statement) -> Result<(), SqlError> {
+        let known = self.module_functions();
         for FunctionName { module, function } in self.functions_of(statement) {
-            let known = self.module_functions();
-            match &module {
-                None => {
-                    let bare = function.to_lowercase();
-                    if let Some(modules) = self.modules_of.get(&bare)
-                        && modules.len() > 1
-                    {
-                        let ways: Vec<String> =
-                            modules.iter().map(|module| format!("{module}.{function}")).collect();
-                        let reason = format!(
-                            "several modules have a function {function}; write {}",
-                            ways.join(" or ")
-                        );
-                        return Err(SqlError::Query { reason });
-                    }
-                }
-                Some(module) => {
+            let bare = function.to_lowercase();
+            let of_bare = self.modules_of.get(&bare);
+            let reason = match (&module, of_bare.map_or(0, BTreeSet::len)) {
+                (Some(module), _) => {
                     let name = format!("{module}.{function}");
-                    if !known.contains(&name) {
-                        let hint = match similar(&name, known.iter().map(String::as_str)) {
-                            Some(meant) => format!("did you mean {meant}?"),
-                            None => {
-                                format!("there are: {}", listed(known.iter().map(String::as_str)))
-                            }
-                        };
-                        let reason = format!("there is no function {name}; {hint}");
-                        return Err(SqlError::Query { reason });
+                    if known.contains(&name) {
+                        continue;
+                    }
+                    let hint = meant(&name, known.iter().map(String::as_str));
+                    format!("there is no function {name}; {hint}")
+                }
+                (None, 1) => continue,
+                (None, 0) if self.impure.contains(&bare) => format!(
+                    "{function}() is not taken: its value would hang on when or how often it is asked, and a query gives the same rows always; write the value itself"
+                ),
+                (None, 0) => {
+                    let bare_names =
+                        known.iter().filter_map(|name| name.split_once('.').map(|(_, f)| f));
+                    let names = bare_names.chain(self.built_in.iter().map(String::as_str));
+                    match similar(&bare, names) {
+                        Some(similar) => {
+                            format!("there is no function {function}; did you mean {similar}?")
+                        }
+                        None if known.is_empty() => format!(
+                            "there is no function {function}; functions of modules are there with --project DIR or --module PATH"
+                        ),
+                        None => format!(
+                            "there is no function {function}; the modules have {}",
+                            listed(known.iter().map(String::as_str))
+                        ),
                     }
                 }
-            }
+                (None, _) => {
+                    let modules = of_bare.into_iter().flatten();
+                    let ways: Vec<String> =
+                        modules.map(|module| format!("{module}.{function}")).collect();
+                    format!(
+                        "several modules have a function {function}; write {}",
+                        ways.join(" or ")
+                    )
+                }
+            };
+            return Err(SqlError::Query { reason });
         }
         Ok(())
     }
 
-    fn open_named_files(
+    /// Looks at the tables that a statement names; files among them become
+    /// tables.
+    fn open_tables(
         &mut self,
-        statement: &Statement,
+        references: Vec<TableReference>,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Vec<TableNote>, SqlError> {
-        let state = self.context.state();
-        let references = state.resolve_table_references(&statement.0).map_err(SqlError::of)?;
-        let mut notes = Vec::new();
+    ) -> Result<Opened, SqlError> {
+        let mut opened = Opened::default();
         for reference in references {
-            if reference.schema() == Some("information_schema")
-                || self.context.table_exist(reference.clone()).map_err(SqlError::of)?
-                    && self.tables.get(reference.table()).is_some()
-            {
+            if reference.schema() == Some("information_schema") {
                 continue;
             }
-            match &reference {
-                TableReference::Bare { table } if is_file_name(table) => {
+            let name = reference.table().to_owned();
+            match (&reference, self.tables.get_mut(&name)) {
+                (TableReference::Bare { .. }, Some(table)) => match &mut table.made_of {
+                    MadeOf::Files(files) => opened.files.push(Arc::clone(files)),
+                    MadeOf::Source { source, files, is_checked } => {
+                        if !*is_checked {
+                            opened.notes.extend(check_source(source, files, cancelled)?);
+                            *is_checked = true;
+                        }
+                    }
+                },
+                // Looked at anew each time: files change.
+                (TableReference::Bare { table }, None) if is_file_name(table) => {
                     let files = TableFiles::open(table, Path::new(""), table, &[], cancelled)?;
-                    notes.extend(files.notes.iter().cloned());
-                    let provider = self.provider_of(files)?;
-                    self.register(table, provider)?;
+                    let files = Arc::new(files);
+                    opened.notes.extend(files.notes.iter().map(TableNote::to_string));
+                    self.register(table, provider_of(&files, &self.context)?)?;
+                    opened.files.push(files);
                 }
-                _ if self.context.table_exist(reference.clone()).map_err(SqlError::of)? => {}
+                _ if self.context.table_exist(reference.clone()).unwrap_or(false) => {}
                 _ => return Err(self.no_table(&reference)),
             }
         }
-        Ok(notes)
+        Ok(opened)
     }
 
     fn no_table(&self, reference: &TableReference) -> SqlError {
@@ -492,46 +561,35 @@ impl SqlSession {
     }
 }
 
+/// What the tables of a statement turned out to be.
+#[derive(Default)]
+struct Opened {
+    /// What is worth knowing of them.
+    notes: Vec<String>,
+    files: Vec<Arc<TableFiles>>,
+}
+
+/// Complains of a source whose files all lack a column.
+fn check_source(
+    source: &SourcePlan,
+    files: &[PathBuf],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<String>, BatchError> {
+    let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
+    let mut missing = MissingFields::default();
+    for path in files {
+        let in_file = |source| BatchError::Rows { path: path.clone(), source };
+        let table = TableReader::open(path, None, Some(&columns), cancelled)?;
+        let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
+        missing.add(&path.display().to_string(), table.schema(), &reader);
+    }
+    missing.finish(source).map_err(|(file, source)| BatchError::Rows { path: file.into(), source })
+}
+
 /// Whether a name in FROM is that of a file, and not of a table.
 fn is_file_name(name: &str) -> bool {
     name.contains("://")
         || name.contains(['/', '*', '?'])
         || FileFormat::of(Path::new(name)).is_some()
         || Path::new(name).exists()
-}
-
-fn visit(statement: &ParsedStatement, see: &mut impl FnMut(&Expr) -> ControlFlow<()>) {
-    match statement {
-        ParsedStatement::Statement(statement) => {
-            let _ = visit_expressions(statement.as_ref(), see);
-        }
-        ParsedStatement::Explain(explain) => visit(&explain.statement, see),
-        _ => {}
-    }
-}
-
-/// A query answers from files and changes none; views last as long as the
-/// session.
-fn check_kind(plan: &LogicalPlan) -> datafusion::common::Result<()> {
-    match plan {
-        LogicalPlan::Ddl(DdlStatement::CreateView(_) | DdlStatement::DropView(_)) => {}
-        LogicalPlan::Ddl(_) => {
-            return Err(plan_datafusion_err!(
-                "of CREATE and DROP only views are taken; name files by --table NAME=PATH or in FROM '...', and write one by --output F"
-            ));
-        }
-        LogicalPlan::Copy(_) | LogicalPlan::Dml(_) => {
-            return Err(plan_datafusion_err!(
-                "queries change no files; write the rows of a query by --output F"
-            ));
-        }
-        LogicalPlan::Statement(_) => {
-            return Err(plan_datafusion_err!(
-                "this statement is not taken; options are given on the command line"
-            ));
-        }
-        _ => {}
-    }
-    let options = SQLOptions::new().with_allow_dml(false).with_allow_statements(false);
-    options.verify_plan(plan)
 }

@@ -5,7 +5,7 @@
 //! which is for views to decide. A value that cannot be read is null and
 //! counted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -36,11 +36,7 @@ pub(crate) struct SourceTable {
 }
 
 impl SourceTable {
-    pub(crate) fn new(
-        source: Arc<SourcePlan>,
-        files: Vec<PathBuf>,
-        failures: RowFailures,
-    ) -> Self {
+    pub(crate) fn new(source: Arc<SourcePlan>, files: Vec<PathBuf>, failures: RowFailures) -> Self {
         let schema = source_schema(&source);
         Self { source, files: files.into(), schema, failures }
     }
@@ -85,7 +81,10 @@ impl TableProvider for SourceTable {
         let streams = (0..partitions).map(|first| -> Arc<dyn PartitionStream> {
             Arc::new(SourceStream {
                 source: Arc::clone(&source),
-                files: (first..count).step_by(partitions).map(|at| self.files[at].clone()).collect(),
+                files: (first..count)
+                    .step_by(partitions)
+                    .map(|at| self.files[at].clone())
+                    .collect(),
                 schema: Arc::clone(&schema),
                 failures: self.failures.clone(),
             })
@@ -131,26 +130,30 @@ impl PartitionStream for SourceStream {
 
 fn read_file(
     source: &SourcePlan,
-    path: &PathBuf,
+    path: &Path,
     failures: &RowFailures,
     send: &mut Send<'_>,
 ) -> std::result::Result<bool, BatchError> {
-    let in_file = |error| BatchError::Rows { path: path.clone(), source: error };
+    let in_file = |error| BatchError::Rows { path: path.to_owned(), source: error };
     let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
     let mut table = TableReader::open(path, None, Some(&columns), &|| false)?;
     let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
     while let Some((first_row, batch)) = table.next_batch()? {
         let rows = reader.read(&batch).map_err(in_file)?;
-        failures.add_unreadable(&format!("source {}", source.name), rows.faults.len() as u64, || {
-            let fault = &rows.faults[0];
-            format!(
-                "{}, row {}, field {}: {}",
-                path.display(),
-                first_row + fault.row as u64,
-                source.fields[fault.field].name,
-                fault.reason
-            )
-        });
+        failures.add_unreadable(
+            &format!("source {}", source.name),
+            rows.faults.len() as u64,
+            || {
+                let fault = &rows.faults[0];
+                format!(
+                    "{}, row {}, field {}: {}",
+                    path.display(),
+                    first_row + fault.row as u64,
+                    source.fields[fault.field].name,
+                    fault.reason
+                )
+            },
+        );
         let batch: RecordBatch = rows.batch;
         if !send(batch) {
             return Ok(false);

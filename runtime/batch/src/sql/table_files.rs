@@ -39,11 +39,11 @@ pub(crate) struct TableFile {
 
 /// What is worth knowing of a table: a column that a file lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableNote {
+pub(crate) struct TableNote {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is missing.
-    pub column: String,
+    pub(crate) column: String,
 }
 
 impl std::fmt::Display for TableNote {
@@ -96,11 +96,13 @@ impl TableFiles {
         }
         let schema = Arc::new(common_schema(table, &files)?);
         let any_text = files.iter().any(|file| file.format != FileFormat::Parquet);
-        if let Some((unknown, _)) = declared.iter().find(|(name, _)| {
-            schema.column_with_name(name).is_none() || !any_text
-        }) {
+        if let Some((unknown, _)) =
+            declared.iter().find(|(name, _)| schema.column_with_name(name).is_none() || !any_text)
+        {
             let reason = match schema.column_with_name(unknown) {
-                Some(_) => format!("--type names its column {unknown:?}, whose type its Parquet files say; write a CAST"),
+                Some(_) => format!(
+                    "--type names its column {unknown:?}, whose type its Parquet files say; write a CAST"
+                ),
                 None => format!(
                     "it has no column {unknown:?}, which --type names; its columns: {}",
                     unskew_definition::listed(schema.fields().iter().map(|f| f.name().as_str()))

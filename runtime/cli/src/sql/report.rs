@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use unskew_batch::sql::{FailuresOfFunction, QueryColumn, QueryRows, TableNote};
+use unskew_batch::sql::{FailuresOfFunction, QueryColumn, QueryRows};
 use unskew_executor::text::{ColumnPrinter, TextForm};
 use unskew_host::CallMetrics;
 
@@ -44,8 +44,10 @@ impl QueryReport {
             return self.print_json(output);
         }
         for (function, FailuresOfFunction { rows, by_status, example }) in &self.failures {
-            let statuses: Vec<String> =
-                by_status.iter().map(|(status, count)| format!("{} {status}", thousands(*count))).collect();
+            let statuses: Vec<String> = by_status
+                .iter()
+                .map(|(status, count)| format!("{} {status}", thousands(*count)))
+                .collect();
             warning(
                 &format!(
                     "{} rows failed in {function} ({}), such as: {}",
@@ -175,10 +177,10 @@ pub(super) fn print_json_rows(
 }
 
 /// Says what is worth knowing of the tables.
-pub(super) fn notes(notes: &[TableNote], context: &Context) {
+pub(super) fn notes(notes: &[String], context: &Context) {
     const SHOWN: usize = 5;
     for note in notes.iter().take(SHOWN) {
-        warning(&note.to_string(), context);
+        warning(note, context);
     }
     if notes.len() > SHOWN {
         warning(&format!("and so it is with {} more", notes.len() - SHOWN), context);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray as _, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use unskew_batch::sql::QueryRows;
 use unskew_executor::text::{ColumnPrinter, TextForm};
@@ -23,15 +23,23 @@ pub(super) fn print(
     cancelled: &dyn Fn() -> bool,
 ) -> anyhow::Result<Written> {
     let schema = rows.schema().clone();
-    let names: Vec<String> =
-        schema.fields().iter().map(|field| shortened(harmless(field.name()).into_owned())).collect();
+    let names: Vec<String> = schema
+        .fields()
+        .iter()
+        .map(|field| shortened(harmless(field.name()).into_owned()))
+        .collect();
     let right: Vec<bool> =
         schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
+    let is_plan = names == ["plan_type", "plan"];
     let mut block: Vec<Vec<Cell>> = Vec::new();
     let mut printed = 0;
     let mut more = false;
     let mut is_first = true;
     'batches: while let Some(batch) = rows.next_batch(cancelled).map_err(explained)? {
+        if is_plan {
+            terminal::print(&plans(&batch))?;
+            continue;
+        }
         let columns = RowCells::of(&batch)?;
         for row in 0..batch.num_rows() {
             if limit.is_some_and(|limit| printed >= limit) {
@@ -45,6 +53,9 @@ pub(super) fn print(
                 (is_first, block) = (false, Vec::new());
             }
         }
+    }
+    if is_plan {
+        return Ok(Written { rows: 0, more: false });
     }
     let mut text = String::new();
     // A statement without columns (CREATE VIEW) has no table.
@@ -64,6 +75,19 @@ pub(super) fn print(
     }
     terminal::print(&text)?;
     Ok(Written { rows: printed as u64, more })
+}
+
+/// The plans of EXPLAIN, line by line.
+fn plans(batch: &RecordBatch) -> String {
+    let mut text = String::new();
+    let (kinds, plans) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+    for row in 0..batch.num_rows() {
+        let _ = writeln!(text, "{}", paint(HEADING, harmless(kinds.value(row))));
+        for line in plans.value(row).lines() {
+            let _ = writeln!(text, "  {}", harmless(line));
+        }
+    }
+    text
 }
 
 /// What stands in a place of the table; none for null.
@@ -179,7 +203,8 @@ mod tests {
         let names = ["user".to_owned(), "n".to_owned()];
         let cell = |text: &str| Some(text.to_owned());
         let rows = [vec![cell("anna"), cell("12")], vec![None, cell("3")]];
-        let text = anstream::adapter::strip_str(&table(&names, &[false, true], &rows, true)).to_string();
+        let text =
+            anstream::adapter::strip_str(&table(&names, &[false, true], &rows, true)).to_string();
         assert_eq!(text, "user   n\nanna  12\nnull   3\n");
         assert_eq!(cleaned("a\nb\x1b"), "a\\nb\u{fffd}");
         assert_eq!(shortened("x".repeat(100)).chars().count(), CELL_CHARACTERS);

@@ -9,6 +9,7 @@ mod column_reader;
 mod dead_letter;
 mod entities;
 mod error;
+mod missing_fields;
 mod source_reader;
 
 pub use acceptance::{Acceptance, AcceptedRows};
@@ -18,4 +19,5 @@ pub use column_reader::ColumnReader;
 pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use entities::Entities;
 pub use error::RowsError;
+pub use missing_fields::MissingFields;
 pub use source_reader::{FieldFault, SourceReader, SourceRows, source_schema};
