@@ -116,12 +116,12 @@ impl ExpressionFunction {
     }
 }
 
-/// A constant as it is written in an expression, where it can be.
+/// A constant as it is written in an expression, where it is one there: how
+/// many digits, which unit. A float is none: as text it would be a decimal.
 fn written(constant: &ScalarValue) -> Option<String> {
     match constant {
         ScalarValue::Int64(Some(number)) if *number >= 0 => Some(number.to_string()),
         ScalarValue::Int64(Some(number)) if *number > i64::MIN => Some(format!("({number})")),
-        ScalarValue::Float64(Some(number)) if number.is_finite() => Some(format!("({number:?})")),
         ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
             Some(format!("'{}'", text.replace('\'', "''")))
         }

@@ -28,7 +28,26 @@ mod statement;
 mod table_files;
 mod transform_function;
 
+use std::sync::Arc;
+
+use datafusion::logical_expr::ScalarUDF;
+use unskew_executor::{ErrorPolicy, TransformKernel};
+
 pub use error::SqlError;
 pub use query::{QueryColumn, QueryRows};
 pub use row_failures::{FailuresOfFunction, FunctionDefault, RowFailures};
 pub use session::{FunctionName, SqlOptions, SqlSession, Statement};
+
+/// A transform as a function of any DataFusion session, called `name`: a row
+/// that fails yields null and is counted in `failures`.
+pub fn scalar_function(
+    name: &str,
+    kernel: Arc<dyn TransformKernel>,
+    failures: &RowFailures,
+) -> Result<ScalarUDF, SqlError> {
+    let policy = ErrorPolicy::default();
+    let (name, label) = (name.to_owned(), name.to_owned());
+    let function =
+        transform_function::TransformFunction::new(name, label, kernel, policy, failures.clone());
+    function.map(ScalarUDF::new_from_impl).map_err(SqlError::of)
+}

@@ -10,6 +10,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
 use serde::Serialize;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinHandle;
 use unskew_column::arrow_name;
 
 use crate::error::BatchError;
@@ -20,13 +22,50 @@ use crate::table_reader::TableReader;
 /// How often a waiting caller looks whether it is cancelled.
 const POLL: Duration = Duration::from_millis(50);
 
+/// The threads of a session. What still runs on them when it ends is left
+/// behind: it must not hold up who cancelled it.
+pub(crate) struct Workers(Option<Runtime>);
+
+impl Workers {
+    pub(crate) fn new(runtime: Runtime) -> Self {
+        Self(Some(runtime))
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("it is there until this is dropped")
+    }
+
+    /// Waits for a future, which runs on this thread.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime().block_on(future)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// The rows of a query. Dropping them ends the query.
 pub struct QueryRows {
-    runtime: Arc<Runtime>,
-    stream: Option<SendableRecordBatchStream>,
+    workers: Arc<Workers>,
+    batches: Receiver<datafusion::common::Result<RecordBatch>>,
+    /// What sends them; none once it has ended.
+    sender: Option<JoinHandle<()>>,
     schema: SchemaRef,
     /// Where damage is looked for, if the reader finds some and says not where.
     files: Vec<Arc<TableFiles>>,
+}
+
+impl Drop for QueryRows {
+    fn drop(&mut self) {
+        if let Some(sender) = &self.sender {
+            sender.abort();
+        }
+    }
 }
 
 /// A column of a query's rows.
@@ -41,12 +80,23 @@ pub struct QueryColumn {
 
 impl QueryRows {
     pub(crate) fn new(
-        runtime: Arc<Runtime>,
-        stream: SendableRecordBatchStream,
+        workers: Arc<Workers>,
+        mut stream: SendableRecordBatchStream,
         files: Vec<Arc<TableFiles>>,
     ) -> Self {
         let fields = stream.schema().fields().iter().map(plain_field).collect::<Vec<_>>();
-        Self { runtime, stream: Some(stream), schema: Arc::new(Schema::new(fields)), files }
+        let (send, batches) = channel(2);
+        // On a thread of its own: an operator that works for long without a
+        // pause must not keep the caller from seeing that it is cancelled.
+        let sender = workers.runtime().spawn(async move {
+            while let Some(batch) = stream.next().await {
+                if send.send(batch).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let schema = Arc::new(Schema::new(fields));
+        Self { workers, batches, sender: Some(sender), schema, files }
     }
 
     /// The columns, of types that every output can hold.
@@ -69,22 +119,33 @@ impl QueryRows {
         &mut self,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Option<RecordBatch>, SqlError> {
-        let Some(stream) = &mut self.stream else { return Ok(None) };
-        let next = self.runtime.block_on(async {
-            loop {
-                if cancelled() {
-                    return Err(SqlError::Cancelled);
-                }
-                if let Ok(next) = tokio::time::timeout(POLL, stream.next()).await {
-                    return next.transpose().map_err(SqlError::of);
-                }
+        let next = loop {
+            if cancelled() {
+                return Err(SqlError::Cancelled);
             }
-        });
+            let next = self.workers.wait(async {
+                tokio::time::timeout(POLL, self.batches.recv()).await
+            });
+            if let Ok(next) = next {
+                break next;
+            }
+        };
         match next {
-            Ok(Some(batch)) => self.plain(&batch).map(Some),
-            ended => {
-                self.stream = None;
-                ended.map_err(|error| located(error, &self.files, cancelled))
+            Some(Ok(batch)) => self.plain(&batch).map(Some),
+            Some(Err(error)) => Err(located(SqlError::of(error), &self.files, cancelled)),
+            None => self.ended(cancelled),
+        }
+    }
+
+    /// Behind the last batch: nothing, or what ended the sender before its time.
+    fn ended(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Option<RecordBatch>, SqlError> {
+        let Some(sender) = self.sender.take() else { return Ok(None) };
+        match self.workers.wait(sender) {
+            Ok(()) => Ok(None),
+            // The Parquet reader panics on some damaged files.
+            Err(error) => {
+                let reason = error.to_string();
+                Err(located(SqlError::Damaged { reason }, &self.files, cancelled))
             }
         }
     }

@@ -14,7 +14,6 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::Expr;
-use tokio::runtime::Runtime;
 use unskew_definition::{DataType, Name, OnError, TransformSignature, listed, meant, similar};
 use unskew_executor::rows::{MissingFields, SourceReader};
 use unskew_executor::{
@@ -30,10 +29,10 @@ use crate::sql::built_in_aggregate::BUILT_IN;
 use crate::sql::error::SqlError;
 use crate::sql::expression_function::ExpressionFunction;
 use crate::sql::parquet_table::provider_of;
-use crate::sql::query::{QueryColumn, QueryRows, located};
+use crate::sql::query::{QueryColumn, QueryRows, Workers, located};
 use crate::sql::row_failures::{FailurePolicy, FunctionDefault, RowFailures};
 use crate::sql::source_table::SourceTable;
-use crate::sql::statement::{check_kind, fields_by_name, visit};
+use crate::sql::statement::{check_kind, check_statement, fields_by_name, visit};
 use crate::sql::table_files::{TableFiles, TableNote};
 use crate::sql::transform_function::TransformFunction;
 use crate::table_reader::TableReader;
@@ -68,7 +67,7 @@ pub struct FunctionName {
 
 /// Tables and functions, and the queries over them.
 pub struct SqlSession {
-    runtime: Arc<Runtime>,
+    workers: Arc<Workers>,
     context: SessionContext,
     policy: FailurePolicy,
     failures: RowFailures,
@@ -147,7 +146,7 @@ impl SqlSession {
         let context = SessionContext::new_with_config_rt(config, environment);
 
         let mut session = Self {
-            runtime: Arc::new(runtime),
+            workers: Arc::new(Workers::new(runtime)),
             context,
             policy: FailurePolicy { on_error: *on_error, defaults: defaults.clone() },
             failures: RowFailures::default(),
@@ -384,7 +383,7 @@ impl SqlSession {
         let reference = TableReference::bare(table);
         self.open_tables(vec![reference.clone()], cancelled)?;
         let context = &self.context;
-        let provider = self.runtime.block_on(context.table_provider(reference));
+        let provider = self.workers.wait(context.table_provider(reference));
         let schema = provider.map_err(SqlError::of)?.schema();
         let columns = schema.fields().iter().map(|field| QueryColumn {
             name: field.name().clone(),
@@ -436,20 +435,21 @@ impl SqlSession {
         statement: &Statement,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<(QueryRows, Vec<String>), SqlError> {
+        check_statement(&statement.0).map_err(SqlError::of)?;
         self.check_functions(statement)?;
         let references =
             self.context.state().resolve_table_references(&statement.0).map_err(SqlError::of)?;
         let Opened { notes, files } = self.open_tables(references, cancelled)?;
         let context = &self.context;
         let parsed = statement.0.clone();
-        let stream = self.runtime.block_on(async {
+        let stream = self.workers.wait(async {
             let plan = context.state().statement_to_plan(parsed).await?;
             check_kind(&plan)?;
             let frame = context.execute_logical_plan(plan).await?;
             frame.execute_stream().await
         });
         let stream = stream.map_err(|error| located(SqlError::of(error), &files, cancelled))?;
-        Ok((QueryRows::new(Arc::clone(&self.runtime), stream, files), notes))
+        Ok((QueryRows::new(Arc::clone(&self.workers), stream, files), notes))
     }
 
     /// Says better than the planner what is wrong with a function's name.
@@ -534,7 +534,8 @@ impl SqlSession {
                     self.register(table, provider_of(&files, &self.context)?)?;
                     opened.files.push(files);
                 }
-                _ if self.context.table_exist(reference.clone()).unwrap_or(false) => {}
+                _ if self.context.table_exist(reference.clone()).unwrap_or(false)
+                    || self.context.state().table_functions().contains_key(&name) => {}
                 _ => return Err(self.no_table(&reference)),
             }
         }
