@@ -13,8 +13,8 @@ use unskew_executor::{ErrorPolicy, TransformKernel, TransformOperator, converts}
 use crate::error::BatchError;
 use crate::errors_file::ErrorsFile;
 use crate::format::{FileFormat, Packing};
-use crate::input_file::InputFile;
 use crate::job::Job;
+use crate::open_file::OpenFile;
 use crate::output::Output;
 use crate::read_csv::{CsvColumn, CsvFile};
 use crate::read_jsonl::{JsonColumn, KeptMembers, read_jsonl, scan_names};
@@ -251,7 +251,7 @@ fn open_parquet(
     signature: &TransformSignature,
     outputs: &[String],
 ) -> Result<Opened, BatchError> {
-    let file = InputFile::open_regular(&job.input, "a Parquet file is read from its end")?;
+    let file = OpenFile::open_regular(&job.input, "a Parquet file is read from its end")?;
     let file = ParquetFile::open(&job.input, file)?;
     let columns = file.schema.fields().iter().map(|field| field.name()).collect::<Vec<_>>();
     let kept = kept_columns(job, &columns, outputs)?;
@@ -314,7 +314,7 @@ fn open_csv(
     packing: Packing,
     output: FileFormat,
 ) -> Result<Opened, BatchError> {
-    let file = CsvFile::open(TextInput::open(&job.input, InputFile::open(&job.input)?, packing)?)?;
+    let file = CsvFile::open(TextInput::open(&job.input, OpenFile::open(&job.input)?, packing)?)?;
     let kept = kept_columns(job, &file.header, outputs)?;
     let fed = fed_columns(job, signature);
     let as_read = file.header.iter().map(|name| {
@@ -347,7 +347,7 @@ fn open_jsonl(
 ) -> Result<Opened, BatchError> {
     let open = || {
         let needs = "its fields must be known before it is read";
-        TextInput::open(&job.input, InputFile::open_regular(&job.input, needs)?, packing)
+        TextInput::open(&job.input, OpenFile::open_regular(&job.input, needs)?, packing)
     };
     let fed = fed_columns(job, signature);
     let verbatim = matches!(output, FileFormat::JsonLines(_));

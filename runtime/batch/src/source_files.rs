@@ -1,14 +1,13 @@
 //! The files of a source: paths, folders and patterns made into a list.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use unskew_executor::rows::{Acceptance, AcceptedRows, MissingFields, SourceReader};
+use unskew_executor::rows::{MissingFields, SourceReader};
 use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
 use crate::format::FileFormat;
-use crate::input_file::local_path;
+use crate::open_file::local_path;
 use crate::remote::{is_url, matching_objects};
 use crate::table_reader::TableReader;
 
@@ -94,39 +93,20 @@ fn matching(
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
 }
 
-/// All rows of a source's files, judged and put in order. What is worth knowing
-/// of the files is added to `notes`.
-pub fn read_source(
-    source: &Arc<SourcePlan>,
+/// What is worth knowing of a source's files: columns that some of them lack.
+/// A column that all of them lack is a mistake.
+pub(crate) fn source_notes(
+    source: &SourcePlan,
     files: &[PathBuf],
-    progress: &mut dyn FnMut(u64),
-    notes: &mut Vec<String>,
     cancelled: &dyn Fn() -> bool,
-) -> Result<AcceptedRows, BatchError> {
+) -> Result<Vec<String>, BatchError> {
     let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
-    let mut acceptance = Acceptance::new(Arc::clone(source));
-    let mut rows_read = 0;
     let mut missing = MissingFields::default();
     for path in files {
-        let in_file = |error| BatchError::Rows { path: path.clone(), source: error };
-        let mut table = TableReader::open(path, None, Some(&columns), cancelled)?;
+        let in_file = |source| BatchError::Rows { path: path.clone(), source };
+        let table = TableReader::open(path, None, Some(&columns), cancelled)?;
         let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
-        let place: Arc<str> = path.display().to_string().into();
-        missing.add(&place, table.schema(), &reader);
-        while let Some((first_row, batch)) = table.next_batch()? {
-            if cancelled() {
-                return Err(BatchError::Cancelled);
-            }
-            rows_read += batch.num_rows() as u64;
-            let rows = reader.read(&batch).map_err(in_file)?;
-            acceptance.push(&rows, &place, first_row).map_err(in_file)?;
-            progress(rows_read);
-        }
+        missing.add(&path.display().to_string(), table.schema(), &reader);
     }
-    let missing = missing.finish(source);
-    notes.extend(missing.map_err(|(file, source)| BatchError::Rows { path: file.into(), source })?);
-    acceptance.finish().map_err(|error| BatchError::Rows {
-        path: files.first().cloned().unwrap_or_default(),
-        source: error,
-    })
+    missing.finish(source).map_err(|(file, source)| BatchError::Rows { path: file.into(), source })
 }

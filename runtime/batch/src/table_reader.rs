@@ -8,7 +8,7 @@ use unskew_definition::DataType;
 
 use crate::error::BatchError;
 use crate::format::{FileFormat, Packing};
-use crate::input_file::InputFile;
+use crate::open_file::OpenFile;
 use crate::read_csv::{CsvColumn, CsvFile};
 use crate::read_jsonl::{JsonColumn, KeptMembers, read_jsonl, scan_names};
 use crate::read_parquet::ParquetFile;
@@ -71,14 +71,14 @@ impl TableReader {
         let Opened { source, decoder, schema, kept: _, size } = match format {
             FileFormat::Parquet => {
                 let needs = "a Parquet file is read from its end";
-                let file = ParquetFile::open(path, InputFile::open_regular(path, needs)?)?;
+                let file = ParquetFile::open(path, OpenFile::open_regular(path, needs)?)?;
                 let fields = file.schema.fields().iter().enumerate();
                 let columns: Vec<usize> =
                     fields.filter(|(_, field)| is_wanted(field.name())).map(|(at, _)| at).collect();
                 file.read(&columns, &[])?
             }
             FileFormat::Csv(packing) => {
-                let file = CsvFile::open(TextInput::open(path, InputFile::open(path)?, packing)?)?;
+                let file = CsvFile::open(TextInput::open(path, OpenFile::open(path)?, packing)?)?;
                 let columns = file.header.iter().enumerate().filter(|(_, name)| is_wanted(name));
                 let columns =
                     columns.map(|(at, name)| CsvColumn { at, data_type: type_of(name) }).collect();
@@ -131,5 +131,5 @@ pub(crate) fn format_of(path: &Path, given: Option<FileFormat>) -> Result<FileFo
 /// JSON lines, which are read twice where their members are not known.
 pub(crate) fn open_json(path: &Path, packing: Packing) -> Result<TextInput, BatchError> {
     let needs = "its members must be known before it is read";
-    TextInput::open(path, InputFile::open_regular(path, needs)?, packing)
+    TextInput::open(path, OpenFile::open_regular(path, needs)?, packing)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::BatchError;
 use crate::format::Packing;
-use crate::input_file::InputFile;
+use crate::open_file::OpenFile;
 use crate::remote::Remote;
 
 /// A record or a line longer than this is taken for a mistake, so that memory
@@ -28,7 +28,7 @@ pub(crate) struct TextInput {
 }
 
 impl TextInput {
-    pub(crate) fn open(path: &Path, file: InputFile, packing: Packing) -> Result<Self, BatchError> {
+    pub(crate) fn open(path: &Path, file: OpenFile, packing: Packing) -> Result<Self, BatchError> {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let bytes = file.bytes();
         let reader = file.into_reader();

@@ -7,9 +7,9 @@
 
 mod arguments;
 mod build;
-mod byte_size;
 mod cases;
 mod completions;
+mod config;
 mod context;
 mod dev;
 mod explain;
@@ -70,6 +70,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Run(arguments) => run::run(arguments, context),
         Command::Sql(arguments) => sql::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
+        Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

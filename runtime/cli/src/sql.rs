@@ -7,7 +7,6 @@ mod shell;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Read as _};
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -18,15 +17,16 @@ use unskew_batch::sql::{
 use unskew_batch::{ParquetCompression, TableWriter, source_files};
 use unskew_definition::{DataType, OnError};
 
-use crate::byte_size::byte_size;
+use crate::config::PROJECT_FILE;
 use crate::context::Context;
 use crate::failure::UserError;
-use crate::feature_project::{FeatureProject, PROJECT_FILE};
+use crate::feature_project::FeatureProject;
 use crate::interrupt::Interrupted;
 use crate::run::pair;
 use crate::sql::functions::SqlModules;
 use crate::sql::report::{QueryReport, Written};
 use crate::terminal::{self, FAINT, harmless, paint};
+use crate::train::ResourceOptions;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -95,21 +95,8 @@ pub(crate) struct SqlArguments {
     #[arg(long, value_name = "FUNCTION=VALUE", help_heading = "Failed rows")]
     default: Vec<FunctionDefault>,
 
-    /// Memory of sorts, joins and aggregates, beyond which they spill to disk
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "2GiB",
-        value_parser = byte_size,
-        help_heading = "Resources"
-    )]
-    memory_limit: u64,
-    /// How many batches are worked on at a time [default: one per core]
-    #[arg(long, value_name = "N", help_heading = "Resources")]
-    threads: Option<NonZero<usize>>,
-    /// Where is spilled to [default: the system's temporary folder]
-    #[arg(long, value_name = "DIR", help_heading = "Resources")]
-    temp_dir: Option<PathBuf>,
+    #[command(flatten)]
+    resources: ResourceOptions,
 }
 
 fn typed(text: &str) -> Result<(String, String, DataType), String> {
@@ -161,9 +148,7 @@ struct Console<'a> {
 impl<'a> Console<'a> {
     fn open(arguments: &'a SqlArguments, context: &'a Context) -> anyhow::Result<Self> {
         let options = SqlOptions {
-            memory_limit_bytes: Some(arguments.memory_limit),
-            threads: arguments.threads,
-            temp_dir: arguments.temp_dir.clone(),
+            resources: arguments.resources.resources(),
             on_error: arguments.on_error,
             defaults: arguments.default.clone(),
         };

@@ -419,7 +419,7 @@ fn mistakes_are_refused_with_what_to_do() {
         (&["-o", "out.xls", "SELECT 1"], &["what format is it?"]),
         (&["-o", "out.csv", "SELECT [1, 2] AS l"], &["column \"l\"", "list<int64?>"]),
         (&["-o", "out.csv", "SELECT 1; SELECT 2"], &["--output takes the rows of one statement"]),
-        (&["--memory-limit", "much", "SELECT 1"], &["is no size"]),
+        (&["--memory-limit", "much", "SELECT 1"], &["--memory-limit"]),
         (&["--temp-dir", "nowhere", "SELECT 1"], &["--temp-dir nowhere"]),
         (&["-f", "no.sql"], &["no.sql"]),
         (&["--json", "SELECT 1 AS a, b.a FROM (SELECT 2 AS a) AS b"], &["two columns are named"]),

@@ -50,6 +50,11 @@ impl RemoteFile {
         self.bytes
     }
 
+    /// What the store calls this version of it.
+    pub(crate) fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
     /// The bytes of a range that lies within it.
     pub(crate) fn range(&self, start: u64, length: usize) -> Result<Bytes, BatchError> {
         let end = start.saturating_add(length as u64);

@@ -123,9 +123,8 @@ impl QueryRows {
             if cancelled() {
                 return Err(SqlError::Cancelled);
             }
-            let next = self.workers.wait(async {
-                tokio::time::timeout(POLL, self.batches.recv()).await
-            });
+            let next =
+                self.workers.wait(async { tokio::time::timeout(POLL, self.batches.recv()).await });
             if let Ok(next) = next {
                 break next;
             }

@@ -3,7 +3,6 @@ use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
@@ -15,15 +14,15 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::Expr;
 use unskew_definition::{DataType, Name, OnError, TransformSignature, listed, meant, similar};
-use unskew_executor::rows::{MissingFields, SourceReader};
 use unskew_executor::{
     AggregateKernel as _, ErrorPolicy, ModuleAggregate, ModuleTransform, TransformKernel,
 };
 use unskew_host::CompiledModule;
 use unskew_plan::SourcePlan;
 
-use crate::error::BatchError;
 use crate::format::FileFormat;
+use crate::resources::Resources;
+use crate::source_files::source_notes;
 use crate::sql::aggregate_function::AggregateFunction;
 use crate::sql::built_in_aggregate::BUILT_IN;
 use crate::sql::error::SqlError;
@@ -35,17 +34,13 @@ use crate::sql::source_table::SourceTable;
 use crate::sql::statement::{check_kind, check_statement, fields_by_name, visit};
 use crate::sql::table_files::{TableFiles, TableNote};
 use crate::sql::transform_function::TransformFunction;
-use crate::table_reader::TableReader;
 
 /// What queries may take, and what becomes of rows that fail in them.
 #[derive(Clone, Debug, Default)]
 pub struct SqlOptions {
-    /// Memory of sorts, joins and aggregates, beyond which they spill.
-    pub memory_limit_bytes: Option<u64>,
-    /// How many batches are worked on at a time; one for each core without it.
-    pub threads: Option<NonZero<usize>>,
-    /// Where is spilled to; the system's folder for such files without it.
-    pub temp_dir: Option<PathBuf>,
+    /// What queries may use of the machine: sorts, joins and aggregates spill
+    /// beyond its memory.
+    pub resources: Resources,
     /// What becomes of failed rows.
     pub on_error: OnError,
     /// Defaults of functions, for [`OnError::Default`].
@@ -105,10 +100,11 @@ const SPILL_RESERVATION_BYTES: usize = 10 << 20;
 impl SqlSession {
     /// A session with the built-in functions alone.
     pub fn new(options: &SqlOptions) -> Result<Self, SqlError> {
-        let SqlOptions { memory_limit_bytes, threads, temp_dir, on_error, defaults } = options;
+        let SqlOptions { resources, on_error, defaults } = options;
+        resources.check()?;
+        let Resources { memory_limit_bytes, threads, temp_dir, buckets: _ } = resources;
         let internal = |reason: String| SqlError::Internal { reason };
-        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = threads.map_or_else(cores, NonZero::get);
+        let threads = *threads;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .enable_all()
@@ -124,24 +120,18 @@ impl SqlSession {
         settings.execution.parquet.schema_force_view_types = false;
         settings.execution.parquet.coerce_int96 = Some("us".to_owned());
         settings.sql_parser.map_string_types_to_utf8view = false;
-        let mut environment = RuntimeEnvBuilder::new();
-        if let Some(limit) = memory_limit_bytes {
-            let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
-            let consumers = NonZero::new(3).expect("three is not zero");
-            let pool = TrackConsumersPool::new(FairSpillPool::new(limit), consumers);
-            environment = environment.with_memory_pool(Arc::new(pool));
-            let reserved = SPILL_RESERVATION_BYTES.min(limit / (8 * threads));
-            config.options_mut().execution.sort_spill_reservation_bytes = reserved;
-        }
-        if let Some(dir) = temp_dir {
-            if !dir.is_dir() {
-                let reason = format!("--temp-dir {}: there is no such folder", dir.display());
-                return Err(SqlError::Option { reason });
-            }
-            let disk = DiskManagerBuilder::default()
-                .with_mode(DiskManagerMode::Directories(vec![dir.clone()]));
-            environment = environment.with_disk_manager_builder(disk);
-        }
+        let limit = usize::try_from(*memory_limit_bytes).unwrap_or(usize::MAX);
+        let consumers = NonZero::new(3).expect("three is not zero");
+        let pool = TrackConsumersPool::new(FairSpillPool::new(limit), consumers);
+        let reserved = SPILL_RESERVATION_BYTES.min(limit / (8 * threads));
+        settings.execution.sort_spill_reservation_bytes = reserved;
+        let mode = match temp_dir {
+            Some(dir) => DiskManagerMode::Directories(vec![dir.clone()]),
+            None => DiskManagerMode::OsTmpDirectory,
+        };
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
         let environment = environment.build_arc().map_err(SqlError::of)?;
         let context = SessionContext::new_with_config_rt(config, environment);
 
@@ -521,7 +511,7 @@ impl SqlSession {
                     MadeOf::Files(files) => opened.files.push(Arc::clone(files)),
                     MadeOf::Source { source, files, is_checked } => {
                         if !*is_checked {
-                            opened.notes.extend(check_source(source, files, cancelled)?);
+                            opened.notes.extend(source_notes(source, files, cancelled)?);
                             *is_checked = true;
                         }
                     }
@@ -568,23 +558,6 @@ struct Opened {
     /// What is worth knowing of them.
     notes: Vec<String>,
     files: Vec<Arc<TableFiles>>,
-}
-
-/// Complains of a source whose files all lack a column.
-fn check_source(
-    source: &SourcePlan,
-    files: &[PathBuf],
-    cancelled: &dyn Fn() -> bool,
-) -> Result<Vec<String>, BatchError> {
-    let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
-    let mut missing = MissingFields::default();
-    for path in files {
-        let in_file = |source| BatchError::Rows { path: path.clone(), source };
-        let table = TableReader::open(path, None, Some(&columns), cancelled)?;
-        let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
-        missing.add(&path.display().to_string(), table.schema(), &reader);
-    }
-    missing.finish(source).map_err(|(file, source)| BatchError::Rows { path: file.into(), source })
 }
 
 /// Whether a name in FROM is that of a file, and not of a table.

@@ -70,8 +70,7 @@ pub(super) fn check_statement(statement: &Statement) -> datafusion::common::Resu
 }
 
 const ONLY_VIEWS: &str = "of CREATE and DROP only views are taken; name files by --table NAME=PATH or in FROM '...', and write one by --output F";
-const NO_CHANGES: &str =
-    "queries change no files; write the rows of a query by --output F";
+const NO_CHANGES: &str = "queries change no files; write the rows of a query by --output F";
 
 /// A query answers from files and changes none; views last as long as the
 /// session.

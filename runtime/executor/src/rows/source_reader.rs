@@ -82,6 +82,25 @@ impl SourceReader {
         &self.missing
     }
 
+    /// The same for these fields alone, all others are null; and the columns of
+    /// the file that it reads, ascending: batches are to have these columns and
+    /// no others.
+    pub fn only(mut self, wanted: &[usize]) -> (Self, Vec<usize>) {
+        for (at, field) in self.fields.iter_mut().enumerate() {
+            if !wanted.contains(&at) {
+                *field = None;
+            }
+        }
+        let mut columns: Vec<usize> = self.fields.iter().flatten().map(|f| f.column_at).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        for field in self.fields.iter_mut().flatten() {
+            field.column_at = columns.partition_point(|column| *column < field.column_at);
+        }
+        self.places.retain(|(field, _)| wanted.contains(field));
+        (self, columns)
+    }
+
     /// The rows of one batch of the file.
     pub fn read(&self, batch: &RecordBatch) -> Result<SourceRows, RowsError> {
         let mut faults = Vec::new();

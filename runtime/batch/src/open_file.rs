@@ -13,7 +13,7 @@ use crate::remote::{RemoteFile, is_url};
 
 /// A file that is open.
 #[derive(Debug)]
-pub(crate) enum InputFile {
+pub(crate) enum OpenFile {
     Local(File),
     Remote(RemoteFile),
 }
@@ -26,7 +26,7 @@ pub(crate) fn local_path(path: &Path) -> PathBuf {
     }
 }
 
-impl InputFile {
+impl OpenFile {
     /// Opens a file, a device, a pipe or an object.
     pub(crate) fn open(path: &Path) -> Result<Self, BatchError> {
         let path = &local_path(path);
@@ -89,6 +89,14 @@ impl InputFile {
         }
     }
 
+    /// The file of a disk, for who reads it by its own means.
+    pub(crate) fn local_file(&self) -> io::Result<File> {
+        match self {
+            Self::Local(file) => file.try_clone(),
+            Self::Remote(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Reads it from its beginning.
     pub(crate) fn into_reader(self) -> Box<dyn Read + Send> {
         match self {
@@ -98,13 +106,13 @@ impl InputFile {
     }
 }
 
-impl Length for InputFile {
+impl Length for OpenFile {
     fn len(&self) -> u64 {
         self.bytes().unwrap_or(0)
     }
 }
 
-impl ChunkReader for InputFile {
+impl ChunkReader for OpenFile {
     type T = Box<dyn Read>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
