@@ -33,7 +33,7 @@ mod watermark;
 pub mod window;
 
 pub use aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
-pub use arguments::ColumnMapping;
+pub use arguments::{ColumnMapping, fitting_type};
 pub use built_in::{BuiltInAggregate, BuiltInError};
 pub use error::{ArgumentError, PolicyError, TransformError};
 pub use evaluation_error::EvaluationError;
