@@ -272,7 +272,7 @@ impl Evaluation<'_> {
         metrics.bytes_in += request.len() as u64;
         let answer = instance.call(self.export, index, request);
         metrics.write += clock.written() - clock.started();
-        let Answer { reply: ReplyBytes { bytes, returned }, fuel } = match answer {
+        let Answer { reply: ReplyBytes { bytes, returned, memory: _ }, fuel } = match answer {
             Ok(answer) => answer,
             Err(failure) => {
                 metrics.run += clock.written().elapsed();
