@@ -1,6 +1,7 @@
 //! One file for each kind of figure.
 
 mod aggregates;
+mod batch;
 mod columns;
 mod explain;
 mod faults;
@@ -59,6 +60,11 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "kernel.state", measure: aggregates::state },
     Measurable { id: "kernel.explain", measure: explain::explain },
     Measurable { id: "kernel.wasm_aggregate", measure: wasm_aggregate::wasm_aggregate },
+    Measurable { id: "batch.asof", measure: batch::asof },
+    Measurable { id: "batch.trailing_100k", measure: batch::trailing_100k },
+    Measurable { id: "batch.trailing_10k", measure: batch::trailing_10k },
+    Measurable { id: "batch.feast", measure: batch::feast },
+    Measurable { id: "batch.scaling", measure: batch::scaling },
 ];
 
 impl Bench {
