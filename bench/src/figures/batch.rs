@@ -113,8 +113,9 @@ impl Files {
         let mut random = Random::new();
         let span = (DAYS * 86_400 * MILLION) as usize;
         let start = unskew_datagen::START_MICROS;
-        let asked = (0..size.labels)
-            .map(|_| (random.below(size.entities as usize) as i64, start + random.below(span) as i64));
+        let asked = (0..size.labels).map(|_| {
+            (random.below(size.entities as usize) as i64, start + random.below(span) as i64)
+        });
         let (users, at): (Vec<i64>, Vec<i64>) = asked.unzip();
         let columns: [(&str, ArrayRef); 3] = [
             ("label", Arc::new(Int64Array::from_iter_values(0..size.labels as i64))),
@@ -197,13 +198,21 @@ fn race(
         .enumerate()
         .min_by(|a, b| a.1.total_cmp(b.1))
         .context("there is a peer")?;
-    let all = contenders.iter().zip(&medians[1..]).map(|(name, taken)| format!("{name} {}", time(*taken)));
+    let all = contenders
+        .iter()
+        .zip(&medians[1..])
+        .map(|(name, taken)| format!("{name} {}", time(*taken)));
     let all: Vec<String> = all.collect();
     let _ = at;
     Ok((medians[0], *fastest, format!("{}; {}", time(medians[0]), all.join(", "))))
 }
 
-fn figure(id: &str, what: &str, against: &str, (ours, theirs, times): (f64, f64, String)) -> Figure {
+fn figure(
+    id: &str,
+    what: &str,
+    against: &str,
+    (ours, theirs, times): (f64, f64, String),
+) -> Figure {
     let mut figure = Figure::ratio(id, what, against).measured(ours, theirs, 1);
     figure.times = times;
     figure
@@ -213,18 +222,23 @@ fn figure(id: &str, what: &str, against: &str, (ours, theirs, times): (f64, f64,
 pub(super) fn asof(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let files = Files::of(bench, ASKED)?;
     let mut peers = Tables::start(bench, "python-peers", &files.folder, &["duckdb", "polars"])?;
-    let raced =
-        race(&files, "latest", &mut peers, &["asof_duckdb", "asof_polars"], "same_latest")?;
-    let what = "`unskew train`: the latest value as of 1 M labels over 10 M events, Parquet to Parquet";
+    let raced = race(&files, "latest", &mut peers, &["asof_duckdb", "asof_polars"], "same_latest")?;
+    let what =
+        "`unskew train`: the latest value as of 1 M labels over 10 M events, Parquet to Parquet";
     let against = "the faster of the ASOF joins of DuckDB and Polars";
     Ok(vec![figure("batch.asof", what, against, raced).held_to(1.2, 0.67)])
 }
 
-fn trailing(bench: &Bench, size: Size, id: &str, must: f64, goal: f64) -> anyhow::Result<Vec<Figure>> {
+fn trailing(
+    bench: &Bench,
+    size: Size,
+    id: &str,
+    must: f64,
+    goal: f64,
+) -> anyhow::Result<Vec<Figure>> {
     let files = Files::of(bench, size)?;
     let mut peers = Tables::start(bench, "python-peers", &files.folder, &["duckdb"])?;
-    let raced =
-        race(&files, "trailing", &mut peers, &["trailing_range_join"], "same_trailing")?;
+    let raced = race(&files, "trailing", &mut peers, &["trailing_range_join"], "same_trailing")?;
     let what = format!(
         "`unskew train`: count, sum, avg, max over 5 trailing windows as of 1 M labels, 10 M events, {} k entities",
         size.entities / 1000
@@ -248,7 +262,12 @@ pub(super) fn trailing_10k(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
 pub(super) fn feast(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let size = Size { events: MILLION, labels: 100_000, entities: 100_000 };
     let files = Files::of(bench, size)?;
-    let mut peers = Tables::start(bench, "python-feast", &files.folder, &["pandas", "feast", "duckdb", "ibis"])?;
+    let mut peers = Tables::start(
+        bench,
+        "python-feast",
+        &files.folder,
+        &["pandas", "feast", "duckdb", "ibis"],
+    )?;
     peers.ask("feast_apply")?;
     let raced = race(&files, "latest", &mut peers, &["feast_historical"], "same_latest")?;
     let what = "`unskew train`: the latest value as of 100 k labels over 1 M events";
