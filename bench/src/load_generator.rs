@@ -36,7 +36,6 @@ pub(crate) struct Load {
 /// What came of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
-    pub(crate) requests: usize,
     /// Requests for each second of processor time of the server.
     pub(crate) per_cpu_second: f64,
     /// Requests for each second of the clock.
@@ -81,11 +80,10 @@ pub(crate) async fn send(target: &Target, load: Load, server: u32) -> anyhow::Re
     }
     let (taken, used) = (start.elapsed(), cpu::of_other(server)? - before);
     ensure!(!latencies.is_empty(), "nothing was answered");
-    let requests = latencies.len();
+    let requests = latencies.len() as f64;
     Ok(Answered {
-        requests,
-        per_cpu_second: requests as f64 / used.as_secs_f64(),
-        per_second: requests as f64 / taken.as_secs_f64(),
+        per_cpu_second: requests / used.as_secs_f64(),
+        per_second: requests / taken.as_secs_f64(),
         latencies: [0.5, 0.95, 0.99].map(|part| quantile(&mut latencies, part)),
     })
 }

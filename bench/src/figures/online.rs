@@ -271,7 +271,7 @@ pub(super) fn start(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     first_answer()?;
     let load = || -> anyhow::Result<Duration> {
         let components =
-            names.iter().map(|path| std::fs::read(path)).collect::<Result<Vec<_>, _>>()?;
+            names.iter().map(std::fs::read).collect::<Result<Vec<_>, _>>()?;
         let host = bench.host()?;
         let start = std::time::Instant::now();
         for component in &components {
