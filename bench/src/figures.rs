@@ -7,6 +7,7 @@ mod faults;
 mod fresh;
 mod load;
 mod python;
+mod queries;
 mod run_file;
 mod scaling;
 mod warm;
@@ -59,6 +60,8 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "kernel.state", measure: aggregates::state },
     Measurable { id: "kernel.explain", measure: explain::explain },
     Measurable { id: "kernel.wasm_aggregate", measure: wasm_aggregate::wasm_aggregate },
+    Measurable { id: "batch.udf", measure: queries::udf },
+    Measurable { id: "batch.pyspark", measure: queries::pyspark },
 ];
 
 impl Bench {
