@@ -9,6 +9,7 @@ mod fresh;
 mod load;
 mod online;
 mod python;
+mod queries;
 mod run_file;
 mod scaling;
 mod warm;
@@ -74,6 +75,8 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "online.wide", measure: online::wide },
     Measurable { id: "online.write", measure: online::write },
     Measurable { id: "online.start", measure: online::start },
+    Measurable { id: "batch.udf", measure: queries::udf },
+    Measurable { id: "batch.pyspark", measure: queries::pyspark },
 ];
 
 impl Bench {

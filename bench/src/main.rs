@@ -12,6 +12,7 @@ mod race;
 mod report;
 mod rows;
 mod servers;
+mod spark;
 
 /// The functions that are measured, of which the guest compiles the same file.
 #[allow(unreachable_pub, reason = "in the guest they are the crate's own")]

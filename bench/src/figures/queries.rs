@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Float64Type, Schema, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
@@ -20,10 +20,10 @@ use unskew_host::CompiledModule;
 use super::Bench;
 use crate::cpu;
 use crate::native;
-use crate::peer::Spark;
 use crate::race::{median, timed};
 use crate::report::Figure;
 use crate::rows::{ROWS, Random};
+use crate::spark::Spark;
 
 /// Batches of a table: a million rows.
 const BATCHES: usize = 122;
@@ -105,7 +105,8 @@ pub(super) fn udf(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         ("mix", table(Random::words), native::mix),
     ];
     let against = "the same query with a native function as ScalarUDF, the same libm";
-    let what = "haversine, logistic, 64-bit mixing in a query over 1 M rows in memory, geometric mean";
+    let what =
+        "haversine, logistic, 64-bit mixing in a query over 1 M rows in memory, geometric mean";
     let mut mean = Figure::ratio("batch.udf", what, against).held_to(1.7, 1.3);
     let mut figures = Vec::new();
     let (mut logs, mut strict_logs) = (0.0, 0.0);
@@ -164,7 +165,8 @@ pub(super) fn pyspark(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let expected = spark.answers()?;
     for query in &queries {
         let found = query.rows()?;
-        let found: Vec<f64> = found.iter().flat_map(|b| native::values_of(b).to_vec()).collect();
+        let found: Vec<f64> =
+            found.iter().flat_map(|b| native::values::<Float64Type>(b, 0).to_vec()).collect();
         ensure!(found == expected, "the answers differ");
     }
     let mut samples: [Vec<f64>; 3] = Default::default();
