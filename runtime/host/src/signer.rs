@@ -62,7 +62,6 @@ impl Signer {
             }
             hash_segments();
         });
-        drop(work);
         hashes
     }
 }
