@@ -7,8 +7,8 @@ use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
 use crate::{
-    build, completions, config, dev, explain, export_feast, inspect, new, replay, run, serve, test,
-    train,
+    build, completions, config, dev, explain, export_feast, inspect, new, replay, run, serve, sql,
+    test, train,
 };
 
 /// The version of this program and of the contract that it speaks.
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Dev(dev::DevArguments),
     #[command(after_help = run::EXAMPLES)]
     Run(Box<run::RunArguments>),
+    #[command(after_help = sql::EXAMPLES)]
+    Sql(Box<sql::SqlArguments>),
     #[command(after_help = train::EXAMPLES)]
     Train(Box<train::TrainArguments>),
     #[command(after_help = serve::EXAMPLES)]

@@ -28,6 +28,7 @@ mod run;
 mod serve;
 mod serve_archive;
 mod serve_materialize;
+mod sql;
 mod terminal;
 mod test;
 mod train;
@@ -75,6 +76,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Test(arguments) => test::run(arguments, context),
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
+        Command::Sql(arguments) => sql::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
         Command::Serve(arguments) => serve::run(arguments, context),
         Command::ExportFeast(arguments) => export_feast::run(arguments, context),
