@@ -77,11 +77,6 @@ impl FeatureProject {
         Ok(Self { dir, config, plan, places: modules, compiled: RefCell::new(compiled) })
     }
 
-    /// The names of all modules.
-    pub(crate) fn module_names(&self) -> impl Iterator<Item = &Name> {
-        self.places.keys()
-    }
-
     /// The modules that were needed so far.
     pub(crate) fn loaded_modules(&self) -> Vec<CompiledModule> {
         self.compiled.borrow().values().cloned().collect()
