@@ -131,13 +131,13 @@ def run(step: Step) -> tuple[Counts, str]:
 
 
 def quick_targets() -> list[str]:
-    """Options for cargo that leave out the test files whose names begin with guest_, and the doc tests."""
+    """Options for cargo that leave out the test files whose names begin with guest_ or server_, and the doc tests."""
     done = subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT, stdout=subprocess.PIPE, check=True
     )
     targets = [target for package in json.loads(done.stdout)["packages"] for target in package["targets"]]
     names = {target["name"] for target in targets if "test" in target["kind"]}
-    kept = sorted(name for name in names if not name.startswith("guest_"))
+    kept = sorted(name for name in names if not name.startswith(("guest_", "server_")))
     return ["--lib", "--bins", *(word for name in kept for word in ("--test", name))]
 
 

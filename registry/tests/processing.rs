@@ -164,3 +164,45 @@ async fn what_is_no_registry_is_named() {
     let error = error_of(&newer).await;
     assert!(error.contains("layout 1000"), "{error}");
 }
+
+const FILE: &str = "UNSKEW_TEST_REGISTRY_FILE";
+
+#[tokio::test]
+#[ignore = "the process of a_full_disk_is_named_and_loses_nothing: the limit is one of the process"]
+async fn child_fills_its_disk() {
+    let Some(file) = std::env::var_os(FILE) else { return };
+    let limit = libc::rlimit { rlim_cur: 512 << 10, rlim_max: 512 << 10 };
+    // SAFETY: plain calls with values of ours.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+    }
+    let registry = Registry::open(Path::new(&file)).await.unwrap();
+    let job = registry.begin_job(&new_job("v@1", 1)).await.unwrap();
+    let mut done = 0;
+    let error = loop {
+        assert!(done < 1_000, "512 KiB are less than 1,000 times 4 KiB");
+        match registry.finish_slice(&job, &slice(done * 10, &"x".repeat(4_000))).await {
+            Ok(()) => done += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, RegistryError::Full { .. }), "{error}");
+    assert!(error.to_string().contains("Make room"), "{error}");
+    std::fs::write(Path::new(&file).with_extension("done"), done.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("registry.sqlite");
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_fills_its_disk", "--ignored"]).env(FILE, &file);
+    // Its own count of tests is not ours.
+    assert!(child.stdout(std::process::Stdio::null()).status().unwrap().success());
+    let done = std::fs::read_to_string(file.with_extension("done")).unwrap().parse().unwrap();
+    let registry = Registry::open(&file).await.unwrap();
+    let job = registry.resume_job("v@1").await.unwrap().unwrap();
+    assert_eq!(registry.slices("v@1", 1).await.unwrap().len(), done);
+    registry.finish_slice(&job, &slice(-10, "after")).await.unwrap();
+}

@@ -4,6 +4,7 @@
 //! states of their tables. Where a state says that another generation is current, what was read of that table is read again. As generations only
 //! rise, and are removed after they ceased to be current, what is returned is what one generation held.
 
+mod bulk;
 mod cluster;
 mod connection;
 mod failure;

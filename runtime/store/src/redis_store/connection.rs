@@ -11,6 +11,7 @@ use futures::future::join_all;
 use redis::{Client, Cmd, ConnectionAddr, Pipeline, Value};
 
 use super::RedisSettings;
+use super::bulk::{Batch, BulkLanes, Outcome};
 use super::cluster::Shape;
 use super::failure::{self, Trouble};
 use super::request::{Request, again};
@@ -30,6 +31,7 @@ pub(super) struct Servers {
     pub(super) pool: usize,
     pub(super) shape: RwLock<Option<Arc<Shape>>>,
     pub(super) looking: tokio::sync::Mutex<()>,
+    bulk: BulkLanes,
 }
 /// What is still to be asked of one server.
 struct Group {
@@ -72,6 +74,7 @@ impl Servers {
             pool,
             shape: RwLock::new(None),
             looking: tokio::sync::Mutex::new(()),
+            bulk: BulkLanes::new(pool),
         };
         servers.within("connect", async { servers.look(None).await.map(|_| ()) }).await?;
         let mut ping = redis::cmd("CLUSTER");
@@ -167,6 +170,19 @@ impl Servers {
             return Ok(Vec::new());
         }
         self.within(operation, self.run_all(operation, requests)).await
+    }
+
+    /// Sends plain writes the quick way; nothing where that is not as usual, and they are to be said again the general way.
+    pub(super) async fn send_bulk(
+        &self,
+        operation: &'static str,
+        batch: &Batch,
+    ) -> Result<Option<Outcome>, StoreError> {
+        if self.cluster {
+            return Ok(None);
+        }
+        let info = self.seed.client.get_connection_info();
+        self.within(operation, async { Ok(self.bulk.send(info, batch).await) }).await
     }
 
     async fn within<T>(

@@ -58,9 +58,7 @@ impl RedisStore {
                         Some((of, true)) if of == generation => rows.push(key),
                         Some((of, false)) if of == generation => tiles.push(key),
                         // What was written to a generation while it ended lies about until now.
-                        Some((of, _)) if of < state.generation && !state.is_live(of) => {
-                            ended.push(key)
-                        }
+                        Some((of, _)) if of <= state.begun && !state.is_live(of) => ended.push(key),
                         _ => {}
                     }
                 }

@@ -4,6 +4,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use redis::Value;
 
+use super::bulk::{Batch, Outcome};
 use super::layout::{self, EntityKeys};
 use super::request::Request;
 use super::{RedisStore, scripts};
@@ -50,6 +51,16 @@ impl RedisStore {
         records: &[Record],
         mode: WriteMode,
     ) -> Result<Written, StoreError> {
+        if mode == WriteMode::Fresh {
+            let mut batch = Batch::default();
+            records.iter().for_each(|record| batch.push(prefix, record));
+            batch.ask_state(&self.layout.state_key(table));
+            if let Some(outcome) = self.servers.send_bulk(WRITE, &batch).await? {
+                let Outcome { written, unchanged, state } = outcome;
+                self.verify(table, generation, state.map_or(Value::Nil, Value::BulkString))?;
+                return Ok(Written { written, older: 0, unchanged });
+            }
+        }
         let mut requests = Vec::with_capacity(records.len() * 2 + 1);
         // How many parts a request writes; none of those that remove.
         let mut parts = Vec::with_capacity(records.len() * 2);
@@ -63,10 +74,7 @@ impl RedisStore {
         // Behind what is written: a generation that ended meanwhile is an error, as what was written to it is lost.
         requests.push(self.state_request(table));
         let mut values = self.servers.run(WRITE, requests).await?;
-        let state = values.pop().unwrap_or_default();
-        let (_, state) = self.state_of(table, state)?;
-        self.learn(table, &state);
-        state.require_live(self.place(), table, generation)?;
+        self.verify(table, generation, values.pop().unwrap_or_default())?;
         let mut written = Written::default();
         for (value, parts) in values.into_iter().zip(parts) {
             match value {
@@ -87,6 +95,13 @@ impl RedisStore {
             }
         }
         Ok(written)
+    }
+
+    /// Looks at the state that was read behind a write.
+    fn verify(&self, table: &TableId, generation: u64, state: Value) -> Result<(), StoreError> {
+        let (_, state) = self.state_of(table, state)?;
+        self.learn(table, &state);
+        state.require_live(self.place(), table, generation)
     }
 
     pub(super) async fn compact_entity(
@@ -119,9 +134,7 @@ impl RedisStore {
         }
         let requests = vec![request, self.state_request(table)];
         let mut values = self.servers.run("compact an entity", requests).await?;
-        let (_, state) = self.state_of(table, values.remove(1))?;
-        self.learn(table, &state);
-        state.require_live(self.place(), table, generation)?;
+        self.verify(table, generation, values.remove(1))?;
         match values.remove(0) {
             Value::Int(done) => Ok(done == 1),
             other => Err(self.unexpected(&other)),

@@ -255,3 +255,43 @@ async fn what_ended_meanwhile_is_cleared_away_by_the_next_trim() {
     assert_eq!(keys, ["unskew:state:v@1"]);
     assert_eq!(stored(&row("r", version(1, 0, 0), "x")).value, "x");
 }
+
+#[tokio::test]
+async fn a_backfill_says_each_command_once_and_tells_what_is_wrong() {
+    let server = RedisServer::start();
+    server.command::<()>(&["CONFIG", "SET", "requirepass", "secret"]);
+    let url = format!("redis://:secret@127.0.0.1:{}/3", server.port());
+    let store = open(&url, PATIENT).await.unwrap();
+    let table = table("v@1");
+    let records: Vec<_> = (0..2_500u16)
+        .map(|n| {
+            let v = version(1, 0, 0);
+            let parts =
+                vec![row([0, n as u8], v, "r"), row("s", v, "s"), tile([0], v, n.to_be_bytes())];
+            record(n.to_be_bytes(), parts)
+        })
+        .collect();
+    let generation = store.begin_generation(&table).await.unwrap();
+    let admin = redis::Client::open(url.as_str()).unwrap();
+    let mut admin = admin.get_connection().unwrap();
+    redis::cmd("CONFIG").arg("RESETSTAT").query::<()>(&mut admin).unwrap();
+    let written = store.write(&table, generation, &records, WriteMode::Fresh).await.unwrap();
+    assert_eq!((written.written, written.unchanged, written.older), (7_500, 0, 0));
+    let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut admin).unwrap();
+    for command in ["cmdstat_zadd:calls=2500,", "cmdstat_hset:calls=2500,"] {
+        assert!(stats.contains(command), "{command} {stats}");
+    }
+    let again = store.write(&table, generation, &records, WriteMode::Fresh).await.unwrap();
+    assert_eq!((again.written, again.unchanged), (0, 7_500));
+    store.swap_generation(&table, generation, 0, 0).await.unwrap();
+    assert_eq!(row_values(&store, &table, &7u16.to_be_bytes()).await, ["r", "s"]);
+    // An error among the answers is told as it is elsewhere.
+    let next = store.begin_generation(&table).await.unwrap();
+    redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).query::<()>(&mut admin).unwrap();
+    let error = store.write(&table, next, &records, WriteMode::Fresh).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).query::<()>(&mut admin).unwrap();
+    store.drop_generation(&table, next).await.unwrap();
+    let error = store.write(&table, next, &records, WriteMode::Fresh).await.unwrap_err();
+    assert!(matches!(error, StoreError::Superseded { .. }), "{error}");
+}

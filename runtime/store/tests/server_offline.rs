@@ -220,3 +220,41 @@ async fn what_is_not_ours_is_not_listed_and_what_is_damaged_is_named() {
         assert!(error.to_string().contains("part-a.parquet"), "{error}");
     }
 }
+
+const FOLDER: &str = "UNSKEW_TEST_STORE_FOLDER";
+
+#[tokio::test]
+#[ignore = "the process of a_full_disk_is_named_and_nothing_is_half_written: the limit is one of the process"]
+async fn child_fills_its_disk() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    // A file that grows beyond this is an error of the write, as on a full disk, and not the end of the process.
+    let limit = libc::rlimit { rlim_cur: 64 << 10, rlim_max: 64 << 10 };
+    // SAFETY: plain calls with values of ours.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+    }
+    let store = open_offline_store(&OfflineStoreSettings::new(folder.to_str().unwrap())).unwrap();
+    let v = table("v@1");
+    store.write_slice(&v, Date(0), "a", &[batch(0..100)]).await.unwrap();
+    for name in ["a", "b"] {
+        let error = store.write_slice(&v, Date(0), name, &[batch(0..500_000)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert!(error.to_string().contains("make room"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_nothing_is_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_fills_its_disk", "--ignored"]).env(FOLDER, folder.path());
+    // Its own count of tests is not ours.
+    assert!(child.stdout(std::process::Stdio::null()).status().unwrap().success());
+    let settings = OfflineStoreSettings::new(folder.path().display().to_string());
+    let store = open_offline_store(&settings).unwrap();
+    let files = store.list(&table("v@1"), Date::MIN..=Date::MAX).await.unwrap();
+    assert_eq!(rows(&*store, &files).await, [batch(0..100)], "what was there is still there");
+    let day = Path::new(&files[0].place).parent().unwrap();
+    assert_eq!(std::fs::read_dir(day).unwrap().count(), 1, "and nothing beside it");
+}
