@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use arrow::array::{AsArray as _, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray as _, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Float64Type;
 use parquet::arrow::ArrowWriter;
@@ -86,7 +86,7 @@ impl Spark {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()?;
         let mut answers = Vec::new();
         for batch in reader {
-            answers.extend(batch?.column(0).as_primitive::<Float64Type>().values());
+            answers.extend(batch?.column(0).as_primitive::<Float64Type>().values().iter());
         }
         Ok(answers)
     }
@@ -124,12 +124,9 @@ fn installed(cache_dir: &Path) -> anyhow::Result<PathBuf> {
 /// The batches as one Parquet file, the rows numbered.
 fn write(path: &Path, batches: &[RecordBatch]) -> anyhow::Result<()> {
     let all = concat_batches(&batches[0].schema(), batches)?;
-    let rows = Int64Array::from_iter_values(0..all.num_rows() as i64);
-    let table = RecordBatch::try_from_iter([
-        ("row", Arc::new(rows) as _),
-        ("x", Arc::clone(all.column(0))),
-        ("y", Arc::clone(all.column(1))),
-    ])?;
+    let rows: ArrayRef = Arc::new(Int64Array::from_iter_values(0..all.num_rows() as i64));
+    let (x, y) = (Arc::clone(all.column(0)), Arc::clone(all.column(1)));
+    let table = RecordBatch::try_from_iter([("row", rows), ("x", x), ("y", y)])?;
     let mut writer = ArrowWriter::try_new(File::create(path)?, table.schema(), None)?;
     writer.write(&table)?;
     writer.close()?;

@@ -85,7 +85,7 @@ fn of_native(native: Native, schema: &SchemaRef, sample: &RecordBatch) -> Scalar
     let output = native(&sample.slice(0, 1))[0].data_type().clone();
     let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
     let schema = Arc::new(Schema::new(fields));
-    let evaluate = move |arguments: &[ColumnarValue]| {
+    let evaluate = move |arguments: &[ColumnarValue]| -> datafusion::common::Result<ColumnarValue> {
         let columns = ColumnarValue::values_to_arrays(arguments)?;
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
         Ok(ColumnarValue::Array(native(&batch).swap_remove(0)))
