@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, BinaryArray, Float64Array};
+use arrow::array::{ArrayRef, BinaryArray, Float64Array};
 use arrow::compute::{filter, not};
 use arrow::datatypes::Float64Type;
 use unskew_aggregate::AggregateFunction;
@@ -26,7 +26,7 @@ use unskew_host::{Outcome, RowError, RowStatus};
 struct Picky(BuiltInAggregate);
 
 impl Picky {
-    fn new() -> Arc<dyn AggregateKernel> {
+    fn kernel() -> Arc<dyn AggregateKernel> {
         let name = Name::new("picky").unwrap();
         let sum = BuiltInAggregate::new(AggregateFunction::Sum, Some(&DataType::Float64), name);
         Arc::new(Self(sum.unwrap()))
@@ -178,7 +178,7 @@ fn windows_tell_of_rows_that_failed() {
         for log in [LogOrder::None, LogOrder::Offsets] {
             let watermark = WatermarkSettings::default();
             let settings = WindowSettings { window, watermark, log };
-            let mut operator = WindowOperator::new(settings, &[0], vec![Picky::new()]).unwrap();
+            let mut operator = WindowOperator::new(settings, &[0], vec![Picky::kernel()]).unwrap();
             let emitted = vec![operator.push(records()).unwrap(), operator.finish().unwrap()];
             assert_eq!(told(operator.failures()), expected(), "{window:?}, {log:?}");
             let emitted = EmittedWindows::concatenated(emitted).unwrap().unwrap();
@@ -196,7 +196,7 @@ fn trailing_windows_and_tiles_tell_of_rows_that_failed() {
     let numbers: Vec<f64> = seen.iter().map(|row| NUMBERS[*row as usize]).collect();
     let index = EventIndex::new(&entities, &order().take(&seen), 2);
     let questions = Questions::new(&[0, 1], &[40, 40]);
-    let kernel = Picky::new();
+    let kernel = Picky::kernel();
     let inputs: Vec<ArrayRef> = vec![Arc::new(Float64Array::from(numbers))];
     let window = TrailingWindow { size_us: 40, hop_us: 10 };
     let trailing = TrailingAggregate { kernel: &*kernel, inputs, filter: None, window };
@@ -208,6 +208,6 @@ fn trailing_windows_and_tiles_tell_of_rows_that_failed() {
     assert_eq!(sums.values().to_vec(), [1.0, 34.0]);
 
     let resolutions = TileResolutions::of(&[window]);
-    let tiles = Tiles::build(vec![Picky::new()], &resolutions, &records).unwrap();
+    let tiles = Tiles::build(vec![Picky::kernel()], &resolutions, &records).unwrap();
     assert_eq!(told(tiles.failures()), expected());
 }

@@ -223,6 +223,8 @@ impl PointInTime {
             let prepared = operator.prepare(&accepted).map_err(failed)?;
             let answers = prepared.answer(&questions).map_err(failed)?;
             self.tally.add_warnings(prepared.warnings());
+            let failed_folds = prepared.fold_warnings(&answers, &accepted).map_err(failed)?;
+            self.tally.add_warnings(&failed_folds);
             let reason = |letters: &[unskew_executor::rows::DeadLetter]| {
                 letters.first().map(|letter| letter.reason.to_string())
             };

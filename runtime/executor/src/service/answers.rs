@@ -6,6 +6,7 @@ use unskew_plan::FeatureField;
 
 use crate::evaluation_error::EvaluationError;
 use crate::feature_status::FeatureStatus;
+use crate::fold_failures::FoldFailures;
 use crate::stored::Inexact;
 
 /// The answers of one view, one row for each question.
@@ -19,6 +20,10 @@ pub struct ViewAnswers {
     /// The questions, ascending, that are at the very time of an event of their
     /// entity whose source does not say when it was known.
     pub at_event_times: Vec<usize>,
+    /// Of trailing windows, for each aggregate the rows that failed in it while
+    /// these answers were folded; otherwise nothing. See
+    /// [`fold_warnings`](crate::service::ViewRows::fold_warnings).
+    pub fold_failures: Vec<FoldFailures>,
 }
 
 /// The answers of one feature.

@@ -58,7 +58,12 @@ impl OnDemandOperator {
         let features =
             self.view.features.iter().map(of).collect::<Result<Vec<FeatureAnswers>, _>>()?;
         let event_timestamps = questions.times().iter().copied().map(Some).collect();
-        Ok(ViewAnswers { features, event_timestamps, at_event_times: Vec::new() })
+        Ok(ViewAnswers {
+            features,
+            event_timestamps,
+            at_event_times: Vec::new(),
+            fold_failures: Vec::new(),
+        })
     }
 }
 

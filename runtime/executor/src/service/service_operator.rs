@@ -127,6 +127,7 @@ impl ServiceOperator {
             let prepared = operator.prepare(source)?;
             let answers = prepared.answer(questions)?;
             warnings.extend(prepared.warnings().iter().cloned());
+            warnings.extend(prepared.fold_warnings(&answers, source)?);
             answers.at_event_times.iter().for_each(|question| at_event_time[*question] = true);
             dead_letters.extend(prepared.into_dead_letters());
             known.insert(view.id.clone(), answers);

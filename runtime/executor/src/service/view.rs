@@ -145,7 +145,7 @@ impl ViewOperator {
             | WindowPlan::Sliding { .. }
             | WindowPlan::Session { .. } => {
                 let seen = self.seen_rows(&columns, source, &rows, &mut warnings)?;
-                Contents::Emitted(self.emit(source, &rows, &numbers, seen)?)
+                Contents::Emitted(self.emit(source, &rows, &numbers, seen, &mut warnings)?)
             }
         };
         let firsts = UInt32Array::from(entities.first_rows().to_vec());
@@ -210,7 +210,7 @@ impl ViewOperator {
         Ok((kept, batch))
     }
 
-    fn refuse_or_warn(
+    pub(crate) fn refuse_or_warn(
         &self,
         name: &str,
         errors: &[RowError],
@@ -285,6 +285,7 @@ impl ViewOperator {
         rows: &[u32],
         entities: &[u32],
         seen: Vec<SeenRows>,
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<EmittedWindows, EvaluationError> {
         let (log, partitions, records) = match &source.log {
             Some(log) => {
@@ -321,6 +322,17 @@ impl ViewOperator {
         };
         let mut operator = WindowOperator::new(settings, &partitions, self.kernels.clone())?;
         let emitted = vec![operator.push(records)?, operator.finish()?];
+        // Of a record of the log its place among the view's rows.
+        let row_of = |record: usize| match &source.log {
+            Some(log) => log[record].row.and_then(|row| rows.binary_search(&row).ok()),
+            None => Some(record),
+        };
+        for (aggregate, failures) in self.view.aggregates.iter().zip(operator.failures()) {
+            let errors = failures.errors().into_iter();
+            let errors = errors.filter_map(|e| row_of(e.row).map(|row| RowError { row, ..e }));
+            let (name, errors) = (aggregate.name.as_str(), errors.collect::<Vec<_>>());
+            self.refuse_or_warn(name, &errors, source, rows, warnings)?;
+        }
         let some = EmittedWindows::concatenated(emitted)?;
         Ok(some.unwrap_or_else(|| EmittedWindows::empty(self.kernels.iter().map(|k| &**k))))
     }

@@ -8,11 +8,12 @@ use unskew_host::{Outcome, RowError};
 use unskew_plan::{FeatureField, ViewPlan};
 
 use crate::evaluation_error::EvaluationError;
+use crate::fold_failures::FoldFailures;
 use crate::point_in_time::{
-    EventIndex, Questions as Asked, TrailingAggregate, evaluate_trailing, latest_rows,
-    latest_windows,
+    EventIndex, Questions as Asked, TrailingAggregate, TrailingAnswers, evaluate_trailing,
+    latest_rows, latest_windows,
 };
-use crate::rows::{DeadLetter, Entities};
+use crate::rows::{AcceptedRows, DeadLetter, Entities};
 use crate::service::answers::{Finding, ViewAnswers, answers};
 use crate::service::on_demand::{failures_of, refuse_failures};
 use crate::service::questions::Questions;
@@ -80,6 +81,8 @@ struct Found {
     /// One row for each that [`Finding::Row`] counts.
     columns: Vec<ArrayRef>,
     failures: Vec<StepFailures>,
+    /// Of each aggregate of a trailing view.
+    fold_failures: Vec<FoldFailures>,
 }
 
 impl ViewRows<'_> {
@@ -180,7 +183,7 @@ impl ViewRows<'_> {
     pub fn answer(&self, questions: &Questions) -> Result<ViewAnswers, EvaluationError> {
         let view = self.view();
         let asked = self.asked_entities(questions)?;
-        let Found { findings, event_timestamps, columns, failures } =
+        let Found { findings, event_timestamps, columns, failures, fold_failures } =
             self.find(&asked, questions)?;
         let rows = columns.first().map_or(0, |column| column.len());
         let stepped = self.operator.post_steps.evaluate(columns, rows)?;
@@ -197,7 +200,27 @@ impl ViewRows<'_> {
         };
         let features = view.features.iter().map(of).collect::<Result<_, _>>()?;
         let at_event_times = self.at_event_times(&asked, questions);
-        Ok(ViewAnswers { features, event_timestamps, at_event_times })
+        Ok(ViewAnswers { features, event_timestamps, at_event_times, fold_failures })
+    }
+
+    /// What is worth a second look in answers of these rows, which were
+    /// prepared from `source`: rows that failed in an aggregate, and so count
+    /// for no value of it. An error where the view is to fail then.
+    pub fn fold_warnings(
+        &self,
+        answers: &ViewAnswers,
+        source: &AcceptedRows,
+    ) -> Result<Vec<RowWarning>, EvaluationError> {
+        let mut warnings = Vec::new();
+        if self.rows.is_empty() {
+            // Restored: nobody knows which rows of the source these were.
+            return Ok(warnings);
+        }
+        for (aggregate, failures) in self.view().aggregates.iter().zip(&answers.fold_failures) {
+            let (name, errors) = (aggregate.name.as_str(), failures.errors());
+            self.operator.refuse_or_warn(name, &errors, source, &self.rows, &mut warnings)?;
+        }
+        Ok(warnings)
     }
 
     /// `asked` are the entities of the questions.
@@ -213,7 +236,8 @@ impl ViewRows<'_> {
                 let columns = taken(columns, &rows)?;
                 let failures = failures.iter().map(|failure| taken_failures(failure, &rows));
                 let failures = failures.filter(|failure| !failure.errors.is_empty()).collect();
-                Ok(Found { findings, event_timestamps: times, columns, failures })
+                let fold_failures = Vec::new();
+                Ok(Found { findings, event_timestamps: times, columns, failures, fold_failures })
             }
             Contents::Trailing { index, aggregates } => {
                 let aggregates: Vec<TrailingAggregate<'_>> = self.trailing(aggregates).collect();
@@ -222,7 +246,8 @@ impl ViewRows<'_> {
                 let rows: Vec<u32> = places.iter().map(|place| *place as u32).collect();
                 let (columns, failures) =
                     self.with_keys(questions, &places, &answered.values, &rows)?;
-                Ok(Found { findings, event_timestamps: answered.newest, columns, failures })
+                let TrailingAnswers { newest, values: _, failures: fold_failures } = answered;
+                Ok(Found { findings, event_timestamps: newest, columns, failures, fold_failures })
             }
             Contents::Tiled(tiled) => {
                 let answered = tiled.answer(self.operator, &asked)?;
@@ -230,7 +255,8 @@ impl ViewRows<'_> {
                 let rows: Vec<u32> = places.iter().map(|place| *place as u32).collect();
                 let (columns, failures) =
                     self.with_keys(questions, &places, &answered.values, &rows)?;
-                Ok(Found { findings, event_timestamps: answered.newest, columns, failures })
+                let TrailingAnswers { newest, values: _, failures: fold_failures } = answered;
+                Ok(Found { findings, event_timestamps: newest, columns, failures, fold_failures })
             }
             Contents::Emitted(emitted) => {
                 let rows = latest_windows(emitted, self.entity_count(), &asked);
@@ -240,7 +266,8 @@ impl ViewRows<'_> {
                 let rows: Vec<u32> = places.iter().filter_map(|place| rows[*place]).collect();
                 let (columns, failures) =
                     self.with_keys(questions, &places, &emitted.values, &rows)?;
-                Ok(Found { findings, event_timestamps: ends, columns, failures })
+                let fold_failures = Vec::new();
+                Ok(Found { findings, event_timestamps: ends, columns, failures, fold_failures })
             }
         }
     }
