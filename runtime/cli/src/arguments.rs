@@ -5,7 +5,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use unskew_definition::WIT_VERSION;
 
-use crate::{build, completions, dev, explain, inspect, new, run, test, train};
+use crate::run::pair;
+use crate::{build, completions, config, dev, explain, inspect, new, run, test, train};
 
 /// The version of this program and of the contract that it speaks.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -28,6 +29,7 @@ Examples:
 Environment:
   UNSKEW_CACHE_DIR   the cache folder, as --cache-dir
   UNSKEW_OFFLINE     true: build without the network, as --offline
+  UNSKEW_<SECTION>_<KEY>   a key of the project's configuration; see `unskew config`
   UNSKEW_LOG         what is logged to stderr, as tracing filters: `debug`, `unskew_host=trace,warn`
   NO_COLOR           any value: no colors
 
@@ -87,6 +89,10 @@ pub(crate) struct GlobalOptions {
         value_parser = clap::builder::FalseyValueParser::new()
     )]
     pub(crate) offline: bool,
+    /// Set a key of the project's configuration, before what its unskew.toml
+    /// and the environment say; `unskew config` lists the keys
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -108,6 +114,8 @@ pub(crate) enum Command {
     Run(Box<run::RunArguments>),
     #[command(after_help = train::EXAMPLES)]
     Train(Box<train::TrainArguments>),
+    #[command(after_help = config::EXAMPLES)]
+    Config(config::ConfigArguments),
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArguments),
 }

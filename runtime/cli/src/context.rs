@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) cache_dir: PathBuf,
     /// Whether builds must do without the network.
     pub(crate) offline: bool,
+    /// Keys of the configuration that were given by `--set`, with their values.
+    pub(crate) settings: Vec<(String, String)>,
     /// Whether the user asked to stop.
     pub(crate) interrupt: Interrupt,
     host: OnceCell<Host>,
@@ -40,12 +42,13 @@ const DEFINER_FUEL: u64 = 3_000_000_000;
 impl Context {
     /// Resolves the global options.
     pub(crate) fn new(options: &GlobalOptions, interrupt: Interrupt) -> anyhow::Result<Self> {
-        let GlobalOptions { json, verbose: _, quiet, color: _, cache_dir, offline } = options;
+        let GlobalOptions { json, verbose: _, quiet, color: _, cache_dir, offline, set } = options;
         Ok(Self {
             json: *json,
             quiet: *quiet,
             cache_dir: resolve_cache_dir(cache_dir.as_deref(), |name| std::env::var_os(name))?,
             offline: *offline,
+            settings: set.clone(),
             interrupt,
             host: OnceCell::new(),
             fresh_host: OnceCell::new(),

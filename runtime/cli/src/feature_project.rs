@@ -14,6 +14,7 @@ use unskew_host::CompiledModule;
 use unskew_plan::FeaturePlan;
 
 use crate::build;
+use crate::config::ProjectConfig;
 use crate::context::Context;
 use crate::failure::UserError;
 use crate::project::Project;
@@ -24,6 +25,9 @@ use layout::{Layout, ModulePlace};
 pub(crate) struct FeatureProject {
     /// Its folder: paths in its definitions begin there.
     pub(crate) dir: PathBuf,
+    /// How it is set up.
+    #[allow(dead_code, reason = "the commands that open stores come with them")]
+    pub(crate) config: ProjectConfig,
     /// All that it defines.
     pub(crate) plan: FeaturePlan,
     places: BTreeMap<Name, ModulePlace>,
@@ -36,7 +40,7 @@ impl FeatureProject {
     /// module (with pyproject.toml or Cargo.toml), a folder with YAML files,
     /// or one such file. All mistakes of all its definitions are one error.
     pub(crate) fn open(path: &Path, context: &Context) -> anyhow::Result<Self> {
-        let Layout { dir, documents, modules, default_ttl_us } = Layout::of(path)?;
+        let Layout { dir, documents, modules, config } = Layout::of(path, &context.settings)?;
         let mut reader = DefinitionReader::new();
         let mut mistakes = Mistakes::new();
         for file in &documents {
@@ -54,7 +58,7 @@ impl FeatureProject {
             }
             compiled.extend(module.map(|module| (name.clone(), module)));
         }
-        let definition = reader.finish(default_ttl_us);
+        let definition = reader.finish(config.project.default_ttl_us);
         let plan = match FeaturePlan::new(&definition) {
             Ok(plan) => mistakes.or(plan)?,
             Err(found) => {
@@ -62,7 +66,7 @@ impl FeatureProject {
                 return Err(mistakes.or(()).unwrap_err().into());
             }
         };
-        Ok(Self { dir, plan, places: modules, compiled: RefCell::new(compiled) })
+        Ok(Self { dir, config, plan, places: modules, compiled: RefCell::new(compiled) })
     }
 
     /// The modules that were needed so far.

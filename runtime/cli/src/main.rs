@@ -9,6 +9,7 @@ mod arguments;
 mod build;
 mod cases;
 mod completions;
+mod config;
 mod context;
 mod dev;
 mod explain;
@@ -67,6 +68,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
+        Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

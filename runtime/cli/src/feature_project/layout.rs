@@ -1,18 +1,15 @@
 //! Where the definitions and modules of a project lie.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use unskew_definition::{Name, parse_duration};
+use unskew_definition::Name;
 
 use super::shown;
+use crate::config::{PROJECT_FILE, ProjectConfig};
 use crate::failure::UserError;
 use crate::project::Project;
 
-/// The file that makes a folder a project.
-pub(crate) const PROJECT_FILE: &str = "unskew.toml";
 const MODULE_FILES: [&str; 2] = ["pyproject.toml", "Cargo.toml"];
 const DOCUMENTS: [&str; 3] = ["yaml", "yml", "json"];
 /// Where a project does not say which files hold definitions.
@@ -26,8 +23,8 @@ pub(super) struct Layout {
     pub(super) documents: Vec<PathBuf>,
     /// Modules by the name that the project gives them.
     pub(super) modules: BTreeMap<Name, ModulePlace>,
-    /// The ttl of feature views that have none, in microseconds.
-    pub(super) default_ttl_us: Option<i64>,
+    /// How it is set up.
+    pub(super) config: ProjectConfig,
 }
 
 /// Where a module comes from.
@@ -39,29 +36,11 @@ pub(super) enum ModulePlace {
     File(PathBuf),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProjectToml {
-    #[serde(default)]
-    project: ProjectTable,
-    #[serde(default)]
-    modules: BTreeMap<String, String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProjectTable {
-    /// For people; the registry will know the project by it.
-    name: Option<String>,
-    definitions: Option<Vec<String>>,
-    default_ttl: Option<String>,
-}
-
 impl Layout {
     /// Finds out what lies at `path`.
-    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn of(path: &Path, settings: &[(String, String)]) -> anyhow::Result<Self> {
         if path.is_file() {
-            return Self::of_file(path);
+            return Self::of_file(path, settings);
         }
         let place = || path.display().to_string();
         if !path.exists() {
@@ -72,14 +51,15 @@ impl Layout {
             return Err(UserError::new("no such folder").at(place()).help(help).into());
         }
         if path.join(PROJECT_FILE).is_file() {
-            return Self::of_project(path);
+            return Self::of_project(path, settings);
         }
         if MODULE_FILES.iter().any(|file| path.join(file).is_file()) {
             let project = Project::open(path)?;
             let name = module_name(&project.name)?;
             let modules = BTreeMap::from([(name, ModulePlace::Folder(path.to_owned()))]);
+            let config = ProjectConfig::of(path, settings)?;
             let dir = path.to_owned();
-            return Ok(Self { dir, documents: Vec::new(), modules, default_ttl_us: None });
+            return Ok(Self { dir, documents: Vec::new(), modules, config });
         }
         let documents = matching(path, &DEFAULT_DEFINITIONS.map(str::to_owned), false)?;
         if documents.is_empty() {
@@ -92,13 +72,13 @@ impl Layout {
                 .into());
         }
         let (dir, modules) = (path.to_owned(), BTreeMap::new());
-        Ok(Self { dir, documents, modules, default_ttl_us: None })
+        Ok(Self { dir, documents, modules, config: ProjectConfig::of(path, settings)? })
     }
 
-    fn of_file(path: &Path) -> anyhow::Result<Self> {
+    fn of_file(path: &Path, settings: &[(String, String)]) -> anyhow::Result<Self> {
         let parent = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
         if path.file_name().is_some_and(|name| name == PROJECT_FILE) {
-            return Self::of_project(parent);
+            return Self::of_project(parent, settings);
         }
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
         let (mut documents, mut modules) = (Vec::new(), BTreeMap::new());
@@ -117,61 +97,47 @@ impl Layout {
                     .into());
             }
         }
-        Ok(Self { dir: parent.to_owned(), documents, modules, default_ttl_us: None })
+        let config = ProjectConfig::of(parent, settings)?;
+        Ok(Self { dir: parent.to_owned(), documents, modules, config })
     }
 
-    fn of_project(dir: &Path) -> anyhow::Result<Self> {
-        let file = dir.join(PROJECT_FILE);
-        let wrong = |what: String, help: &str| -> anyhow::Error {
-            UserError::new(what).at(shown(&file)).help(help).into()
+    fn of_project(dir: &Path, settings: &[(String, String)]) -> anyhow::Result<Self> {
+        let config = ProjectConfig::of(dir, settings)?;
+        let file = shown(&dir.join(PROJECT_FILE));
+        let wrong = |line: Option<u32>, what: String, help: &str| -> anyhow::Error {
+            let place = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
+            UserError::new(what).at(place).help(help).into()
         };
-        let text = fs::read_to_string(&file)
-            .map_err(|error| wrong(format!("it cannot be read: {error}"), "check the file"))?;
-        let ProjectToml { project, modules: listed } = toml::from_str(&text).map_err(|error| {
-            wrong(
-                error.to_string(),
-                "it has [project] with name, definitions and default_ttl, and [modules] with NAME = \"path\"",
-            )
-        })?;
-        let ProjectTable { name, definitions, default_ttl } = project;
-        if let Some(name) = name
-            && let Err(error) = Name::new(name)
+        if let Some(name) = &config.project.name
+            && let Err(error) = Name::new(name.clone())
         {
-            return Err(wrong(format!("[project] name: {error}"), "correct the name"));
+            return Err(UserError::new(format!("[project] name: {error}"))
+                .at(config.place_of("project.name"))
+                .help("correct the name")
+                .into());
         }
-        let default_ttl_us = match default_ttl {
-            None => None,
-            Some(text) => match parse_duration(&text) {
-                Ok(ttl) if ttl > 0 => Some(ttl),
-                Ok(_) => {
-                    let what = format!("[project] default_ttl = {text:?}: a ttl is above 0");
-                    return Err(wrong(what, "leave it out for values that hold for ever"));
-                }
-                Err(error) => {
-                    let what = format!("[project] default_ttl = {text:?}: {error}");
-                    return Err(wrong(what, "write such as \"30d\""));
-                }
-            },
-        };
-        let (patterns, must_match) = match definitions {
-            Some(patterns) => (patterns, true),
+        let (patterns, must_match) = match &config.project.definitions {
+            Some(patterns) => (patterns.clone(), true),
             None => (DEFAULT_DEFINITIONS.map(str::to_owned).to_vec(), false),
         };
         let documents = matching(dir, &patterns, must_match).map_err(|what| {
-            wrong(format!("[project] definitions: {what}"), "correct the pattern")
+            UserError::new(format!("[project] definitions: {what}"))
+                .at(config.place_of("project.definitions"))
+                .help("correct the pattern")
         })?;
         let mut modules = BTreeMap::new();
-        for (name, path) in listed {
-            let place = dir.join(&path);
-            let name = Name::new(name)
-                .map_err(|error| wrong(format!("[modules]: {error}"), "correct the name"))?;
+        for (name, path, line) in &config.modules {
+            let place = dir.join(path);
+            let name = Name::new(name.clone()).map_err(|error| {
+                wrong(Some(*line), format!("[modules]: {error}"), "correct the name")
+            })?;
             let place = match path.ends_with(".wasm") {
                 true if place.is_file() => ModulePlace::File(place),
                 false if place.is_dir() => ModulePlace::Folder(place),
                 _ => {
                     let what = format!("[modules] {name} = {path:?}: there is no such module");
                     let help = "give the folder of a module, or the .wasm file that `unskew build` made, from the project's folder";
-                    return Err(wrong(what, help));
+                    return Err(wrong(Some(*line), what, help));
                 }
             };
             modules.insert(name, place);
@@ -179,9 +145,10 @@ impl Layout {
         if documents.is_empty() && modules.is_empty() {
             let help =
                 "write definitions into a YAML file beside it, or name a module under [modules]";
-            return Err(wrong("the project has neither definitions nor modules".to_owned(), help));
+            let what = "the project has neither definitions nor modules".to_owned();
+            return Err(wrong(None, what, help));
         }
-        Ok(Self { dir: dir.to_owned(), documents, modules, default_ttl_us })
+        Ok(Self { dir: dir.to_owned(), documents, modules, config })
     }
 }
 
@@ -218,6 +185,8 @@ fn matching(dir: &Path, patterns: &[String], must_match: bool) -> Result<Vec<Pat
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -242,10 +211,10 @@ mod tests {
             ("old.wasm", ""),
         ]);
         for path in [dir.path().to_owned(), dir.path().join(PROJECT_FILE)] {
-            let layout = Layout::of(&path).unwrap();
+            let layout = Layout::of(&path, &[]).unwrap();
             let names: Vec<_> = layout.documents.iter().map(|d| d.file_name().unwrap()).collect();
             assert_eq!(names, ["a.yaml", "b.yaml"]);
-            assert_eq!(layout.default_ttl_us, Some(30 * 86_400_000_000));
+            assert_eq!(layout.config.project.default_ttl_us, Some(30 * 86_400_000_000));
             let place = |name: &str| layout.modules[&Name::new(name).unwrap()].clone();
             assert_eq!(place("fast"), ModulePlace::Folder(dir.path().join("modules/fast")));
             assert_eq!(place("old"), ModulePlace::File(dir.path().join("old.wasm")));
@@ -255,26 +224,26 @@ mod tests {
     #[test]
     fn folders_and_files_of_yaml_are_projects_too() {
         let dir = folder(&[("b.yml", ""), ("a.yaml", ""), ("notes.txt", ""), ("c.json", "{}")]);
-        assert_eq!(Layout::of(dir.path()).unwrap().documents.len(), 2);
-        let one = Layout::of(&dir.path().join("c.json")).unwrap();
+        assert_eq!(Layout::of(dir.path(), &[]).unwrap().documents.len(), 2);
+        let one = Layout::of(&dir.path().join("c.json"), &[]).unwrap();
         assert_eq!((one.documents.len(), one.dir.as_path()), (1, dir.path()));
     }
 
     #[test]
     fn mistakes_say_what_to_write() {
         for (toml, part) in [
-            ("[project", "TOML parse error"),
-            ("[projekt]", "unknown field `projekt`"),
+            ("[project", "unskew.toml:1"),
+            ("[projekt]", "there is no section [projekt]"),
             ("[project]\nname = \"a b\"", "[project] name"),
             ("[project]\ndefinitions = [\"x/*.yaml\"]", "\"x/*.yaml\" matches no file"),
-            ("[project]\ndefault_ttl = \"soon\"", "default_ttl = \"soon\""),
+            ("[project]\ndefault_ttl = \"soon\"", "project.default_ttl: \"soon\""),
             ("[project]\ndefault_ttl = \"0s\"", "above 0"),
             ("[modules]\nfast = \"modules/fast\"", "there is no such module"),
             ("[modules]\n\"a b\" = \"modules\"", "[modules]"),
             ("", "neither definitions nor modules"),
         ] {
             let dir = folder(&[(PROJECT_FILE, toml)]);
-            let error = Layout::of(dir.path()).unwrap_err().to_string();
+            let error = Layout::of(dir.path(), &[]).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains(PROJECT_FILE), "{part}: {error}");
         }
         let dir = folder(&[("notes.txt", "")]);
@@ -283,7 +252,7 @@ mod tests {
             (dir.path().join("notes.txt"), "this file holds no definitions"),
             (dir.path().join("nowhere"), "no such folder"),
         ] {
-            let error = Layout::of(&path).unwrap_err().to_string();
+            let error = Layout::of(&path, &[]).unwrap_err().to_string();
             assert!(error.contains(part), "{part}: {error}");
         }
     }

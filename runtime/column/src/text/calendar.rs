@@ -194,6 +194,11 @@ pub(crate) fn print_date(days: i64, out: &mut Vec<u8>) {
     padded(day, 2, out);
 }
 
+/// Appends microseconds since the epoch as date and time in UTC.
+pub fn print_utc(microseconds: i64, out: &mut Vec<u8>) {
+    print_timestamp(microseconds, TimeUnit::Microsecond, true, out);
+}
+
 /// Writes a timestamp with as many digits as its unit has, and a `Z` where it
 /// is known to be UTC.
 pub(crate) fn print_timestamp(value: i64, unit: TimeUnit, utc: bool, out: &mut Vec<u8>) {

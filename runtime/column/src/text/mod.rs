@@ -22,5 +22,6 @@ mod column_builder;
 mod column_printer;
 mod number;
 
+pub use calendar::print_utc;
 pub use column_builder::{ColumnBuilder, ValueError, json_text};
 pub use column_printer::{ColumnPrinter, TextForm, UnprintableType};
