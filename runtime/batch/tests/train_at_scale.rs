@@ -71,8 +71,7 @@ fn write_orders(folder: &Path, rows: i64) {
         let properties =
             WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
         let file = fs::File::create(folder.join(format!("orders{part}.parquet"))).unwrap();
-        let mut writer =
-            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).unwrap();
+        let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).unwrap();
         let numbers: Vec<i64> = range.collect();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from_iter_values(numbers.iter().map(|i| i * 7919 % 100))),
@@ -151,8 +150,7 @@ impl Bench {
             resources,
             recipe: None,
         };
-        let files =
-            |source: &SourcePlan| source_files(source, self.folder.path(), &source.files);
+        let files = |source: &SourcePlan| source_files(source, self.folder.path(), &source.files);
         train(&job, &service.features, &files, &NoModules, &mut |_| {}, cancelled)
     }
 
@@ -163,12 +161,7 @@ impl Bench {
 
 /// A temporary folder of the job's own, which it must leave empty.
 fn resources(temp: &Path, memory_limit_bytes: u64, threads: usize) -> Resources {
-    Resources {
-        memory_limit_bytes,
-        threads,
-        temp_dir: Some(temp.to_owned()),
-        buckets: None,
-    }
+    Resources { memory_limit_bytes, threads, temp_dir: Some(temp.to_owned()), buckets: None }
 }
 
 #[test]
@@ -309,7 +302,10 @@ fn a_file_that_was_cut_off_is_named() {
     fs::write(bench.path("orders1.parquet"), &bytes[..bytes.len() / 2]).unwrap();
     let error = bench.train("both", "out.parquet", Resources::default()).unwrap_err();
     let said = error.to_string();
-    assert!(error.is_users() && said.contains("orders1.parquet") && said.contains("cut off"), "{said}");
+    assert!(
+        error.is_users() && said.contains("orders1.parquet") && said.contains("cut off"),
+        "{said}"
+    );
     // Whole at its ends, damaged in between.
     let mut damaged = bytes.clone();
     let middle = damaged.len() / 8;

@@ -108,7 +108,6 @@ pub(crate) struct ServeSection {
 
 /// `[batch]`.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "batch jobs over more than memory read them")]
 pub(crate) struct BatchSection {
     pub(crate) memory_limit_bytes: u64,
     pub(crate) threads: Option<usize>,

@@ -99,7 +99,7 @@ fn analyze(
         statuses: true,
         full_feature_names: true,
         compression: ParquetCompression::default(),
-        resources: arguments.resources.resources(),
+        resources: arguments.resources.resources(&project.config.batch),
         recipe: None,
     };
     let files = train::sources_of(project, source)?;

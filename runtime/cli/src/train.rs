@@ -115,7 +115,7 @@ fn anew(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
         statuses: *statuses,
         full_feature_names: *full_feature_names,
         compression: compression.unwrap_or_default(),
-        resources: resources.resources(),
+        resources: resources.resources(&project.config.batch),
         recipe: None,
     };
     let begun = Instant::now();
@@ -144,7 +144,7 @@ fn again(arguments: &TrainArguments, path: &Path, context: &Context) -> anyhow::
         compression: compression.parse().map_err(|error| {
             UserError::new(format!("compression: {error}")).at(path.display().to_string())
         })?,
-        resources: arguments.resources.resources(),
+        resources: arguments.resources.resources(&project.config.batch),
         recipe: None,
     };
     let now = from_manifest::recipe(project_path, &project, &service, &job, context)?;

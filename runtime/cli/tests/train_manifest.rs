@@ -118,7 +118,11 @@ fn what_changed_is_named_and_nothing_is_written() {
     changed("labels.csv", &LABELS.replace("yes", "yep"), &["labels.csv", "other ones"]);
     changed("events/a.csv", &EVENTS.replace("0.1", "0.3"), &["source orders", "a.csv"]);
     changed("shop.yaml", &SHOP.replace("size: 1d", "size: 2d"), &["definitions"]);
-    changed("shop.yaml", &SHOP.replace("name: total", "name: sum"), &["features were", "spend@v1:sum"]);
+    changed(
+        "shop.yaml",
+        &SHOP.replace("name: total", "name: sum"),
+        &["features were", "spend@v1:sum"],
+    );
     let other = fs::read_to_string(&manifest).unwrap().replace("wasmtime-", "wasmtime-0.");
     fs::write(path("other.manifest.json"), other).unwrap();
     again(&path("other.manifest.json"), &copy).refused(&["the evaluator was"]);
