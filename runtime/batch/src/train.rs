@@ -177,11 +177,18 @@ pub fn train(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<TrainingSummary, BatchError> {
     job.resources.check()?;
+    if let Some(output) = &job.output {
+        refuse_overwriting(output, &job.labels, "the file of labels")?;
+    }
     let service = ServiceOperator::new(features, modules).map_err(BatchError::training)?;
     let service = Arc::new(service);
     let mut inputs = BTreeMap::new();
     for source in service.sources() {
-        inputs.insert(source.name.clone(), files(&source)?);
+        let files = files(&source)?;
+        for (file, output) in files.iter().zip(job.output.iter().cycle()) {
+            refuse_overwriting(output, file, "a file of events")?;
+        }
+        inputs.insert(source.name.clone(), files);
     }
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -236,6 +243,22 @@ pub fn train(
         }
         Ok(summary)
     })
+}
+
+/// Refuses to write over a file that is read.
+fn refuse_overwriting(output: &Path, input: &Path, what: &'static str) -> Result<(), BatchError> {
+    let is_same = match (std::fs::canonicalize(output), std::fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) => output == input && output.is_file(),
+        _ => false,
+    };
+    match is_same {
+        true => Err(BatchError::SameFile {
+            path: output.to_owned(),
+            first: what,
+            second: "the training set",
+        }),
+        false => Ok(()),
+    }
 }
 
 /// What tells whether the files of a training set are the same another time.

@@ -19,6 +19,7 @@ use unskew_online::AlertRule;
 pub(crate) use command::{ConfigArguments, EXAMPLES, run};
 use keys::{KEYS, Key, Kind};
 use value::Value;
+pub(crate) use value::size as parse_size;
 
 use crate::failure::UserError;
 

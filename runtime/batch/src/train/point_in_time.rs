@@ -221,7 +221,9 @@ impl PointInTime {
         for (operator, wanted) in self.group.operators(&self.service).zip(&self.group.features) {
             self.job.check().map_err(|_| BatchError::Cancelled)?;
             let prepared = operator.prepare(&accepted).map_err(failed)?;
-            let answers = prepared.answer(&questions).map_err(failed)?;
+            let label = |question: usize| numbers.value(question) as usize;
+            let answers = prepared.answer(&questions);
+            let answers = answers.map_err(|error| BatchError::at_label(error, label))?;
             self.tally.add_warnings(prepared.warnings());
             let reason = |letters: &[unskew_executor::rows::DeadLetter]| {
                 letters.first().map(|letter| letter.reason.to_string())
@@ -232,7 +234,6 @@ impl PointInTime {
             answers.at_event_times.iter().for_each(|question| at_event[*question] = true);
             for feature in wanted {
                 let found = &answers.features[*feature];
-                let label = |row: usize| numbers.value(row) as usize;
                 self.tally.add_feature(&operator.view().id, *feature, found, label);
                 columns.push(Arc::clone(&found.values));
                 if self.with_statuses {
