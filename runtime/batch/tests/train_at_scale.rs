@@ -128,7 +128,7 @@ impl Bench {
         output: &str,
         resources: Resources,
     ) -> Result<TrainingSummary, BatchError> {
-        self.train_until(service, output, resources, &|| false)
+        self.train_until(service, output, resources, &mut || {}, &|| false)
     }
 
     fn train_until(
@@ -136,6 +136,7 @@ impl Bench {
         service: &str,
         output: &str,
         resources: Resources,
+        progress: &mut dyn FnMut(),
         cancelled: &dyn Fn() -> bool,
     ) -> Result<TrainingSummary, BatchError> {
         let service = self.plan.services.iter().find(|s| s.name == *service).unwrap();
@@ -151,7 +152,7 @@ impl Bench {
             recipe: None,
         };
         let files = |source: &SourcePlan| source_files(source, self.folder.path(), &source.files);
-        train(&job, &service.features, &files, &NoModules, &mut |_| {}, cancelled)
+        train(&job, &service.features, &files, &NoModules, &mut |_| progress(), cancelled)
     }
 
     fn bytes(&self, name: &str) -> Vec<u8> {
@@ -257,16 +258,13 @@ fn a_cancelled_job_leaves_nothing() -> anyhow::Result<()> {
     let bench = Bench::new(SHOP, 200_000);
     write_labels(&bench.path("labels.parquet"), 100_000, 0, 200_000 * HOUR / 60);
     let temp = tempfile::tempdir()?;
-    let asked = std::cell::Cell::new(0);
-    // Once while labels are read, and once while the plan runs.
-    for patience in [2, 30] {
-        asked.set(0);
-        let cancelled = || {
-            asked.set(asked.get() + 1);
-            asked.get() > patience
-        };
+    // While labels are read, and once the plan runs.
+    for waits in [false, true] {
+        let is_wanted = std::cell::Cell::new(!waits);
+        let cancelled = || is_wanted.get();
         let resources = resources(temp.path(), 1 << 20, 2);
-        let error = bench.train_until("both", "out.parquet", resources, &cancelled);
+        let mut progress = || is_wanted.set(true);
+        let error = bench.train_until("both", "out.parquet", resources, &mut progress, &cancelled);
         assert!(matches!(error.err().context("cancelled")?, BatchError::Cancelled));
         assert_eq!(fs::read_dir(temp.path())?.count(), 0);
         let left: Vec<_> = fs::read_dir(bench.folder.path())?
@@ -297,7 +295,7 @@ fn resources_of_no_use_are_named() {
 #[test]
 fn a_file_that_was_cut_off_is_named() {
     let bench = Bench::new(SHOP, 8_000);
-    write_labels(&bench.path("labels.parquet"), 10, 0, 100 * DAY);
+    write_labels(&bench.path("labels.parquet"), 10, 100 * DAY, 200 * DAY);
     let bytes = bench.bytes("orders1.parquet");
     fs::write(bench.path("orders1.parquet"), &bytes[..bytes.len() / 2]).unwrap();
     let error = bench.train("both", "out.parquet", Resources::default()).unwrap_err();
