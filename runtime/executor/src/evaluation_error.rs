@@ -6,6 +6,7 @@ use unskew_plan::ViewId;
 use crate::aggregate_kernel::KernelError;
 use crate::error::{ArgumentError, TransformError};
 use crate::rows::RowsError;
+use crate::stored::StoredError;
 
 /// Why features cannot be evaluated at all; what fails for one row or one
 /// entity is a status of its answer instead.
@@ -42,6 +43,9 @@ pub enum EvaluationError {
     /// Rows of a source cannot be read.
     #[error(transparent)]
     Rows(#[from] RowsError),
+    /// What a store holds of a view cannot be read.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// An expression cannot be bound to the modules it calls.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -72,7 +76,11 @@ impl EvaluationError {
             | Self::Rows(_)
             | Self::Bind(_)
             | Self::Argument(_) => true,
-            Self::Transform(_) | Self::Call(_) | Self::Aggregate(_) | Self::Arrow(_) => false,
+            Self::Stored(_)
+            | Self::Transform(_)
+            | Self::Call(_)
+            | Self::Aggregate(_)
+            | Self::Arrow(_) => false,
         }
     }
 }

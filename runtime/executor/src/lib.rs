@@ -24,6 +24,7 @@ pub mod rows;
 pub mod service;
 mod state_bytes;
 mod steps;
+pub mod stored;
 pub mod tiles;
 mod trailing_window;
 mod transform;

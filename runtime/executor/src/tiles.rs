@@ -119,6 +119,17 @@ impl Tiles {
         resolutions: &TileResolutions,
         records: &LogRecords,
     ) -> Result<Self, KernelError> {
+        let mut tiles = Self::finest(kernels, resolutions, records)?;
+        tiles.roll_up(resolutions)?;
+        Ok(tiles)
+    }
+
+    /// The tiles of these records in the finest resolution.
+    pub(crate) fn finest(
+        kernels: Vec<Arc<dyn AggregateKernel>>,
+        resolutions: &TileResolutions,
+        records: &LogRecords,
+    ) -> Result<Self, KernelError> {
         records.check(kernels.len())?;
         let mut tiles = Self::new(kernels)?;
         let events = records.order.event_timestamps();
@@ -143,7 +154,13 @@ impl Tiles {
         for (at, kernel) in tiles.kernels.iter().enumerate() {
             tiles.states[at] = records.fold(at, &**kernel, &rows, &groups, finest)?;
         }
-        let mut from = 0..finest as u32;
+        Ok(tiles)
+    }
+
+    /// Adds the coarser tiles to tiles of the finest resolution alone.
+    pub(crate) fn roll_up(&mut self, resolutions: &TileResolutions) -> Result<(), KernelError> {
+        let tiles = self;
+        let mut from = 0..tiles.len() as u32;
         for resolution in 1..resolutions.len() as u8 {
             let into: Vec<u32> = from
                 .clone()
@@ -157,7 +174,7 @@ impl Tiles {
             tiles.merge_rows(&into, None, &from.collect::<Vec<_>>())?;
             from = made;
         }
-        Ok(tiles)
+        Ok(())
     }
 
     /// Puts the rows of other tiles of the same aggregates into these.

@@ -88,6 +88,34 @@ impl AcceptedRows {
         })
     }
 
+    /// These rows alone, which are given in ascending order. The log stays
+    /// whole: the others have moved watermarks, too.
+    pub fn only(&self, rows: &[u32]) -> Result<Self, RowsError> {
+        let Self {
+            source,
+            batch,
+            event_timestamps,
+            created_timestamps,
+            broker_timestamps,
+            log,
+            origins,
+            dead_letters: _,
+        } = self;
+        let at = |times: &Vec<i64>| rows.iter().map(|row| times[*row as usize]).collect();
+        let place = |row: u32| rows.binary_search(&row).ok().map(|place| place as u32);
+        let record = |record: &LogRecord| LogRecord { row: record.row.and_then(place), ..*record };
+        Ok(Self {
+            source: Arc::clone(source),
+            batch: take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?,
+            event_timestamps: at(event_timestamps),
+            created_timestamps: created_timestamps.as_ref().map(at),
+            broker_timestamps: broker_timestamps.as_ref().map(at),
+            log: log.as_ref().map(|log| log.iter().map(record).collect()),
+            origins: origins.take(rows),
+            dead_letters: Vec::new(),
+        })
+    }
+
     /// Rows that all count, as they do where nothing depends on other rows, or
     /// where that was decided before: puts them in order. They are whole
     /// entities by the fields `keys`. What windows emit by a whole log is not to

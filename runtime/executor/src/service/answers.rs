@@ -1,11 +1,12 @@
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow::compute::{interleave, take};
 use unskew_definition::OnError;
-use unskew_host::RowError;
+use unskew_host::{RowError, RowStatus};
 use unskew_plan::FeatureField;
 
 use crate::evaluation_error::EvaluationError;
 use crate::feature_status::FeatureStatus;
+use crate::stored::Inexact;
 
 /// The answers of one view, one row for each question.
 #[derive(Clone, Debug)]
@@ -39,6 +40,16 @@ pub(crate) enum Finding {
     Row(u32),
     NotFound,
     OutsideMaxAge,
+    /// An online store does not hold what an exact answer needs.
+    Inexact(Inexact),
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy)]
+enum Place {
+    Row(u32),
+    Default,
+    Null,
 }
 
 /// The answers of one feature, from its column over evaluated rows and from
@@ -56,20 +67,27 @@ pub(crate) fn answers(
     let is_null = |row: u32| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row as usize));
     let mut statuses = Vec::with_capacity(findings.len());
     let mut errors = Vec::new();
-    // A place in `column`, or none for the default.
-    let mut places: Vec<Option<u32>> = Vec::with_capacity(findings.len());
+    let mut places: Vec<Place> = Vec::with_capacity(findings.len());
+    let of_error = match on_error {
+        OnError::Default => Place::Default,
+        _ => Place::Null,
+    };
     for (question, finding) in findings.iter().enumerate() {
         let (status, place) = match finding {
-            Finding::NotFound => (FeatureStatus::NotFound, None),
-            Finding::OutsideMaxAge => (FeatureStatus::OutsideMaxAge, None),
+            Finding::NotFound => (FeatureStatus::NotFound, Place::Default),
+            Finding::OutsideMaxAge => (FeatureStatus::OutsideMaxAge, Place::Default),
+            Finding::Inexact(why) => {
+                let (status, message) = (RowStatus::Failed, why.message());
+                errors.push(RowError { row: question, status, message });
+                (FeatureStatus::Error, of_error)
+            }
             Finding::Row(row) => match failure_of[*row as usize] {
                 Some(error) => {
                     errors.push(RowError { row: question, ..error.clone() });
-                    let with_default = on_error == OnError::Default;
-                    (FeatureStatus::Error, (!with_default).then_some(*row))
+                    (FeatureStatus::Error, of_error)
                 }
-                None if is_null(*row) => (FeatureStatus::NullValue, Some(*row)),
-                None => (FeatureStatus::Present, Some(*row)),
+                None if is_null(*row) => (FeatureStatus::NullValue, Place::Row(*row)),
+                None => (FeatureStatus::Present, Place::Row(*row)),
             },
         };
         statuses.push(status);
@@ -78,24 +96,28 @@ pub(crate) fn answers(
     Ok(FeatureAnswers { values: placed(feature, column, &places)?, statuses, errors })
 }
 
-/// The values at these places of the column, the default where there is none.
+/// The values at these places of the column.
 fn placed(
     feature: &FeatureField,
     column: &ArrayRef,
-    places: &[Option<u32>],
+    places: &[Place],
 ) -> Result<ArrayRef, EvaluationError> {
-    match &feature.default {
-        None => Ok(take(column, &UInt32Array::from(places.to_vec()), None)?),
-        Some(default) => {
-            let of = |place: &Option<u32>| match place {
-                Some(row) => (0, *row as usize),
-                None => (1, 0),
-            };
-            let places: Vec<(usize, usize)> = places.iter().map(of).collect();
-            if places.is_empty() {
-                return Ok(column.slice(0, 0));
-            }
-            Ok(interleave(&[column.as_ref(), default.as_ref()], &places)?)
-        }
+    let Some(default) = &feature.default else {
+        let row = |place: &Place| match place {
+            Place::Row(row) => Some(*row),
+            Place::Default | Place::Null => None,
+        };
+        return Ok(take(column, &UInt32Array::from_iter(places.iter().map(row)), None)?);
+    };
+    if places.is_empty() {
+        return Ok(column.slice(0, 0));
     }
+    let null = new_null_array(column.data_type(), 1);
+    let of = |place: &Place| match place {
+        Place::Row(row) => (0, *row as usize),
+        Place::Default => (1, 0),
+        Place::Null => (2, 0),
+    };
+    let places: Vec<(usize, usize)> = places.iter().map(of).collect();
+    Ok(interleave(&[column.as_ref(), default.as_ref(), null.as_ref()], &places)?)
 }

@@ -16,3 +16,5 @@ pub use row_warning::RowWarning;
 pub use service_operator::{ServiceAnswers, ServiceFeatureAnswers, ServiceOperator};
 pub use view::ViewOperator;
 pub use view_rows::ViewRows;
+
+pub(crate) use view_rows::{Contents, Instants, SeenRows};

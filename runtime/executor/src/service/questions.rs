@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, TimestampMicrosecondArray, UInt32Array};
+use arrow::compute::take;
 use unskew_definition::Name;
 use unskew_plan::{RequestSourcePlan, ViewPlan};
 
@@ -55,6 +56,19 @@ impl Questions {
         self.check_length(field.as_str(), &values)?;
         self.requests.insert((source, field), values);
         Ok(())
+    }
+
+    /// These questions alone, in this order.
+    pub fn only(&self, questions: &[usize]) -> Result<Self, EvaluationError> {
+        let rows = UInt32Array::from_iter_values(questions.iter().map(|at| *at as u32));
+        let mut only = Self::new(questions.iter().map(|at| self.times[*at]).collect());
+        for (name, values) in &self.keys {
+            only.keys.insert(name.clone(), take(values, &rows, None)?);
+        }
+        for (name, values) in &self.requests {
+            only.requests.insert(name.clone(), take(values, &rows, None)?);
+        }
+        Ok(only)
     }
 
     fn check_length(&self, name: &str, values: &ArrayRef) -> Result<(), EvaluationError> {

@@ -22,6 +22,7 @@ use crate::service::view_rows::{Contents, Instants, SeenRows, ViewRows};
 use crate::steps::{
     Kernels, ModuleCatalog, StepFailures, SteppedRows, StepsOperator, batch_of, schema_of,
 };
+use crate::stored::StoredLayout;
 use crate::trailing_window::TrailingWindow;
 use crate::watermark::WatermarkSettings;
 use crate::window::{
@@ -41,6 +42,8 @@ pub struct ViewOperator {
     /// Of trailing views, one for each aggregate.
     pub(crate) trailing_windows: Vec<TrailingWindow>,
     pub(crate) post_steps: StepsOperator,
+    /// What a store keeps of its rows.
+    pub(crate) stored: StoredLayout,
 }
 
 impl std::fmt::Debug for ViewOperator {
@@ -71,10 +74,21 @@ impl ViewOperator {
             kernels.push(kernel);
         }
         let windows = view.aggregates.iter().filter_map(|aggregate| aggregate.over);
-        let trailing_windows = windows
+        let trailing_windows: Vec<TrailingWindow> = windows
             .map(|over| TrailingWindow { size_us: over.size_us, hop_us: over.hop_us })
             .collect();
-        Ok(Self { view, filter, steps, wheres, inputs, kernels, trailing_windows, post_steps })
+        let stored = StoredLayout::new(&view, &kernels, &trailing_windows);
+        Ok(Self {
+            view,
+            filter,
+            steps,
+            wheres,
+            inputs,
+            kernels,
+            trailing_windows,
+            post_steps,
+            stored,
+        })
     }
 
     /// The view.
@@ -138,7 +152,17 @@ impl ViewOperator {
         let keys = view.join_keys.iter();
         let keys = keys.map(|key| take(source.batch.column(key.field), &firsts, None));
         let keys = keys.collect::<Result<_, _>>()?;
-        Ok(ViewRows { operator: self, entities, keys, contents, dead_letters, warnings, instants })
+        Ok(ViewRows {
+            operator: self,
+            entities,
+            keys,
+            contents,
+            dead_letters,
+            warnings,
+            instants,
+            rows,
+            read: None,
+        })
     }
 
     fn null_keys(&self, source: &AcceptedRows, numbers: &[Option<u32>]) -> Vec<DeadLetter> {

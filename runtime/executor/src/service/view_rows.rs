@@ -19,6 +19,7 @@ use crate::service::questions::Questions;
 use crate::service::row_warning::RowWarning;
 use crate::service::view::ViewOperator;
 use crate::steps::StepFailures;
+use crate::stored::{Inexact, ReadRows, StoredError, TiledRows};
 use crate::window::{EmittedWindows, NO_ENTITY};
 
 /// The rows of a source as one view sees them, ready for questions.
@@ -31,6 +32,11 @@ pub struct ViewRows<'a> {
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) warnings: Vec<RowWarning>,
     pub(crate) instants: Instants,
+    /// The rows of the source that these were prepared from; none if they were
+    /// restored.
+    pub(crate) rows: Vec<u32>,
+    /// What these can answer, if they were read from an online store.
+    pub(crate) read: Option<ReadRows>,
 }
 
 /// The moments of events, of which nobody says when they were known.
@@ -54,6 +60,8 @@ pub(crate) enum Contents {
     },
     /// Rows, with what each aggregate sees of them.
     Trailing { index: EventIndex, aggregates: Vec<SeenRows> },
+    /// Tiles, and rows since then.
+    Tiled(Box<TiledRows>),
     /// What windows emitted.
     Emitted(EmittedWindows),
 }
@@ -83,7 +91,7 @@ impl ViewRows<'_> {
     pub fn emitted(&self) -> Option<&EmittedWindows> {
         match &self.contents {
             Contents::Emitted(emitted) => Some(emitted),
-            Contents::Latest { .. } | Contents::Trailing { .. } => None,
+            Contents::Latest { .. } | Contents::Trailing { .. } | Contents::Tiled(_) => None,
         }
     }
 
@@ -100,6 +108,10 @@ impl ViewRows<'_> {
     /// What is worth a second look: rows that failed.
     pub fn warnings(&self) -> &[RowWarning] {
         &self.warnings
+    }
+
+    fn entity_count(&self) -> usize {
+        self.read.as_ref().map_or(self.entities.len(), |read| read.inexact.len())
     }
 
     /// The questions that are asked at the very moment of an event of their
@@ -149,6 +161,16 @@ impl ViewRows<'_> {
     }
 
     fn asked_entities(&self, questions: &Questions) -> Result<Vec<u32>, EvaluationError> {
+        if let Some(read) = &self.read {
+            let other = questions.times().iter().find(|time| **time != read.time);
+            if let Some(asked) =
+                other.copied().or((read.asked.len() != questions.len()).then_some(read.time))
+            {
+                let view = self.view().id.clone();
+                return Err(StoredError::OtherQuestions { view, read: read.time, asked }.into());
+            }
+            return Ok(read.asked.clone());
+        }
         let keys = questions.keys_of(self.view())?;
         let found = self.entities.find(&keys, questions.len());
         Ok(found.into_iter().map(|entity| entity.unwrap_or(NO_ENTITY)).collect())
@@ -202,8 +224,16 @@ impl ViewRows<'_> {
                     self.with_keys(questions, &places, &answered.values, &rows)?;
                 Ok(Found { findings, event_timestamps: answered.newest, columns, failures })
             }
+            Contents::Tiled(tiled) => {
+                let answered = tiled.answer(self.operator, &asked)?;
+                let (findings, places) = self.judged(questions, &answered.newest);
+                let rows: Vec<u32> = places.iter().map(|place| *place as u32).collect();
+                let (columns, failures) =
+                    self.with_keys(questions, &places, &answered.values, &rows)?;
+                Ok(Found { findings, event_timestamps: answered.newest, columns, failures })
+            }
             Contents::Emitted(emitted) => {
-                let rows = latest_windows(emitted, self.entities.len(), &asked);
+                let rows = latest_windows(emitted, self.entity_count(), &asked);
                 let end = |row: Option<u32>| row.map(|row| emitted.window_ends[row as usize]);
                 let ends: Vec<Option<i64>> = rows.iter().map(|row| end(*row)).collect();
                 let (findings, places) = self.judged(questions, &ends);
@@ -230,12 +260,21 @@ impl ViewRows<'_> {
         })
     }
 
+    /// Why what was read has no exact answer to a question.
+    fn inexact(&self, question: usize) -> Option<Inexact> {
+        let read = self.read.as_ref()?;
+        read.inexact.get(read.asked[question] as usize).copied().flatten()
+    }
+
     /// The findings, and the questions with a row, which is their place here.
     fn judged(&self, questions: &Questions, times: &[Option<i64>]) -> (Vec<Finding>, Vec<usize>) {
         let ttl = self.view().ttl_us;
         let mut places = Vec::new();
         let found =
             times.iter().zip(questions.times()).enumerate().map(|(question, (time, now))| {
+                if let Some(inexact) = self.inexact(question) {
+                    return Finding::Inexact(inexact);
+                }
                 let Some(time) = time else { return Finding::NotFound };
                 if ttl.is_some_and(|ttl| now.saturating_sub(*time) > ttl) {
                     return Finding::OutsideMaxAge;

@@ -1,9 +1,9 @@
 use crate::trailing_window::TrailingWindow;
 use crate::window::floor_to;
 
-/// How long tiles are: two or three lengths, each a multiple of the one before.
-/// Every hop of the view's windows is a multiple of the first, so that their
-/// tails are where tiles begin.
+/// How long tiles are: two or three lengths (more where hops lie far apart),
+/// each a multiple of the one before. Every hop of the view's windows is a
+/// multiple of the first, so that their tails are where tiles begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TileResolutions(Vec<i64>);
 
@@ -31,13 +31,16 @@ impl TileResolutions {
         if are_nested && hops.len() >= 2 {
             let middle = (hops.len() > 2).then(|| hops[hops.len() / 2]);
             let lengths = [Some(hops[0]), middle, Some(hops[hops.len() - 1])];
-            return Self(lengths.into_iter().flatten().collect());
+            return Self(with_steps_between(lengths.into_iter().flatten()));
         }
         let tiles = longest / finest;
-        let root = if tiles > 64 { (tiles as f64).cbrt() } else { (tiles as f64).sqrt() };
-        let step = (root as i64).max(2);
+        let mut levels = if tiles > 64 { 3 } else { 2 };
+        while (tiles as f64).powf(1.0 / f64::from(levels)) > MAX_STEP as f64 {
+            levels += 1;
+        }
+        let step = ((tiles as f64).powf(1.0 / f64::from(levels)) as i64).max(2);
         let mut lengths = vec![finest];
-        for _ in 0..if tiles > 64 { 2 } else { 1 } {
+        for _ in 1..levels {
             lengths.extend(lengths[lengths.len() - 1].checked_mul(step));
         }
         Self(lengths)
@@ -82,6 +85,32 @@ impl TileResolutions {
     }
 }
 
+/// At most so many tiles of one length lie in one of the next, so that a window
+/// is a few hundred of them, whatever other windows a view has.
+const MAX_STEP: i64 = 100;
+
+/// Lengths that divide each other, with more between those that lie too far
+/// apart; one that cannot be reached in such steps is left out.
+fn with_steps_between(wanted: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut lengths: Vec<i64> = Vec::new();
+    for wanted in wanted {
+        let Some(mut last) = lengths.last().copied() else {
+            lengths.push(wanted);
+            continue;
+        };
+        while wanted / last > MAX_STEP {
+            let ratio = wanted / last;
+            let divisor = (2..=MAX_STEP).rev().find(|step| ratio % step == 0);
+            last *= divisor.unwrap_or(MAX_STEP);
+            lengths.push(last);
+        }
+        if wanted > last && wanted % last == 0 {
+            lengths.push(wanted);
+        }
+    }
+    lengths
+}
+
 fn greatest_common_divisor(mut a: i64, mut b: i64) -> i64 {
     while b != 0 {
         (a, b) = (b, a % b);
@@ -117,6 +146,10 @@ mod tests {
             [window(HOUR, 5 * MINUTE), window(30 * DAY, DAY)],
             [window(10 * DAY, 7 * MINUTE), window(DAY, 30 * MINUTE)],
             [window(10, 10), window(7, 3)],
+            [window(12, 1), window(2 * HOUR, 5 * MINUTE)],
+            [window(12, 1), window(30 * DAY, DAY)],
+            [window(7, 1), window(DAY, 3_600_000_007)],
+            [window(30 * DAY, 1), window(DAY, 1)],
         ] {
             let resolutions = TileResolutions::of(&windows);
             for time in [-DAY - 1, -1, 0, 1, 5 * MINUTE, 400 * DAY + 123_456_789] {

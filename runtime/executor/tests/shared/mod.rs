@@ -2,6 +2,7 @@
 //! transforms computed by native functions.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod case_rows;
 pub(crate) mod every_type;
 
 use std::sync::Arc;
