@@ -7,9 +7,12 @@ mod label_columns;
 mod label_order;
 mod labels;
 mod manifest;
+mod offline_rows;
+mod offline_scan;
 mod point_in_time;
 mod questions;
 mod recipe;
+mod report;
 mod tally;
 mod training_set;
 mod view_group;
@@ -32,6 +35,7 @@ use crate::train::attempt::Attempt;
 use crate::train::manifest::TRAINING_MANIFEST_FORM;
 
 pub use crate::train::manifest::{InputFile, Recipe, RecipeOptions, TrainingManifest};
+pub use crate::train::offline_rows::OfflineRows;
 pub use crate::train::recipe::{definitions_digest, features_of, modules_of};
 
 /// What a training set is made of.
@@ -53,6 +57,9 @@ pub struct TrainingJob {
     pub full_feature_names: bool,
     /// How a Parquet output is compressed.
     pub compression: ParquetCompression,
+    /// Where rows come from that views left there, instead of the files of
+    /// sources.
+    pub offline: Option<Arc<dyn OfflineRows>>,
     /// What it may use of the machine.
     pub resources: Resources,
     /// What it is built of, with the evaluator: then a manifest is written
@@ -183,7 +190,8 @@ pub fn train(
     let service = ServiceOperator::new(features, modules).map_err(BatchError::training)?;
     let service = Arc::new(service);
     let mut inputs = BTreeMap::new();
-    for source in service.sources() {
+    let from_files = job.offline.is_none();
+    for source in service.sources().into_iter().filter(|_| from_files) {
         let files = files(&source)?;
         for (file, output) in files.iter().zip(job.output.iter().cycle()) {
             refuse_overwriting(output, file, "a file of events")?;

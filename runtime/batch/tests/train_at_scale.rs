@@ -149,6 +149,7 @@ impl Bench {
             full_feature_names: false,
             compression: ParquetCompression::default(),
             resources,
+            offline: None,
             recipe: None,
         };
         let files = |source: &SourcePlan| source_files(source, self.folder.path(), &source.files);

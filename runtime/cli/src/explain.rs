@@ -100,6 +100,7 @@ fn analyze(
         full_feature_names: true,
         compression: ParquetCompression::default(),
         resources: arguments.resources.resources(&project.config.batch),
+        offline: None,
         recipe: None,
     };
     let files = train::sources_of(project, source)?;
