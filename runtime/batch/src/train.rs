@@ -31,6 +31,7 @@ use unskew_plan::{ServiceFeature, SourcePlan};
 use crate::error::BatchError;
 use crate::job::ParquetCompression;
 use crate::resources::Resources;
+use crate::source_files::source_notes;
 use crate::train::attempt::Attempt;
 use crate::train::manifest::TRAINING_MANIFEST_FORM;
 
@@ -190,12 +191,14 @@ pub fn train(
     let service = ServiceOperator::new(features, modules).map_err(BatchError::training)?;
     let service = Arc::new(service);
     let mut inputs = BTreeMap::new();
+    let mut notes = Vec::new();
     let from_files = job.offline.is_none();
     for source in service.sources().into_iter().filter(|_| from_files) {
         let files = files(&source)?;
         for (file, output) in files.iter().zip(job.output.iter().cycle()) {
             refuse_overwriting(output, file, "a file of events")?;
         }
+        notes.extend(source_notes(&source, &files, cancelled)?);
         inputs.insert(source.name.clone(), files);
     }
     let stop = AtomicBool::new(false);
@@ -232,6 +235,7 @@ pub fn train(
             })
         });
         let mut summary = done?;
+        summary.warnings.extend(notes);
         if let (Some(looked_at), Some((recipe, evaluator)), Some(output)) =
             (looked_at, &job.recipe, &job.output)
         {

@@ -6,7 +6,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
-use crate::{build, completions, config, dev, explain, inspect, new, run, test, train};
+use crate::{build, completions, config, dev, explain, inspect, new, run, sql, test, train};
 
 /// The version of this program and of the contract that it speaks.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Dev(dev::DevArguments),
     #[command(after_help = run::EXAMPLES)]
     Run(Box<run::RunArguments>),
+    #[command(after_help = sql::EXAMPLES)]
+    Sql(Box<sql::SqlArguments>),
     #[command(after_help = train::EXAMPLES)]
     Train(Box<train::TrainArguments>),
     #[command(after_help = config::EXAMPLES)]

@@ -23,6 +23,7 @@ mod module_report;
 mod new;
 mod project;
 mod run;
+mod sql;
 mod terminal;
 mod test;
 mod train;
@@ -67,6 +68,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Test(arguments) => test::run(arguments, context),
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
+        Command::Sql(arguments) => sql::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
         Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
