@@ -350,6 +350,17 @@ impl BatchError {
         Self::Training { source: Box::new(source) }
     }
 
+    /// The same; `label` is the number of the label that asked a question.
+    pub(crate) fn at_label(mut source: EvaluationError, label: impl Fn(usize) -> usize) -> Self {
+        if let EvaluationError::RowFailed { place, .. } = &mut source
+            && let Some(question) = place.strip_prefix("question ")
+            && let Ok(question) = question.parse::<usize>()
+        {
+            *place = format!("label {}", label(question));
+        }
+        Self::training(source)
+    }
+
     /// From what the system says about reading `path`.
     pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
         match source.kind() {

@@ -73,7 +73,7 @@ pub use summary::{Progress, Summary};
 pub use table_reader::TableReader;
 pub use table_writer::TableWriter;
 pub use train::{
-    FeatureSummary, InputFile, Recipe, RecipeOptions, SourceSummary, TrainingCounters, TrainingJob,
-    TrainingManifest, TrainingProgress, TrainingSummary, definitions_digest, features_of,
-    look_at_inputs, modules_of, train,
+    FeatureSummary, InputFile, OfflineRows, Recipe, RecipeOptions, SourceSummary, TrainingCounters,
+    TrainingJob, TrainingManifest, TrainingProgress, TrainingSummary, definitions_digest,
+    features_of, look_at_inputs, modules_of, train,
 };

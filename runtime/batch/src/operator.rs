@@ -179,8 +179,10 @@ pub(crate) async fn joined<S: 'static>(mut tasks: JoinSet<Result<S>>) -> Result<
 
 /// How much of a metric a whole plan has counted.
 pub(crate) fn counted(plan: &Arc<dyn ExecutionPlan>, metric: &str) -> u64 {
-    let own = plan.metrics().and_then(|metrics| metrics.sum_by_name(metric));
-    let own = own.map_or(0, |value| value.as_usize() as u64);
+    let own = plan.metrics().map_or(0, |metrics| {
+        let of_name = metrics.iter().filter(|known| known.value().name() == metric);
+        of_name.map(|known| known.value().as_usize() as u64).sum()
+    });
     own + plan.children().into_iter().map(|child| counted(child, metric)).sum::<u64>()
 }
 

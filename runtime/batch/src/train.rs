@@ -7,9 +7,12 @@ mod label_columns;
 mod label_order;
 mod labels;
 mod manifest;
+mod offline_rows;
+mod offline_scan;
 mod point_in_time;
 mod questions;
 mod recipe;
+mod report;
 mod tally;
 mod training_set;
 mod view_group;
@@ -33,6 +36,7 @@ use crate::train::attempt::Attempt;
 use crate::train::manifest::TRAINING_MANIFEST_FORM;
 
 pub use crate::train::manifest::{InputFile, Recipe, RecipeOptions, TrainingManifest};
+pub use crate::train::offline_rows::OfflineRows;
 pub use crate::train::recipe::{definitions_digest, features_of, modules_of};
 
 /// What a training set is made of.
@@ -54,6 +58,9 @@ pub struct TrainingJob {
     pub full_feature_names: bool,
     /// How a Parquet output is compressed.
     pub compression: ParquetCompression,
+    /// Where rows come from that views left there, instead of the files of
+    /// sources.
+    pub offline: Option<Arc<dyn OfflineRows>>,
     /// What it may use of the machine.
     pub resources: Resources,
     /// What it is built of, with the evaluator: then a manifest is written
@@ -178,12 +185,19 @@ pub fn train(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<TrainingSummary, BatchError> {
     job.resources.check()?;
+    if let Some(output) = &job.output {
+        refuse_overwriting(output, &job.labels, "the file of labels")?;
+    }
     let service = ServiceOperator::new(features, modules).map_err(BatchError::training)?;
     let service = Arc::new(service);
     let mut inputs = BTreeMap::new();
     let mut notes = Vec::new();
-    for source in service.sources() {
+    let from_files = job.offline.is_none();
+    for source in service.sources().into_iter().filter(|_| from_files) {
         let files = files(&source)?;
+        for (file, output) in files.iter().zip(job.output.iter().cycle()) {
+            refuse_overwriting(output, file, "a file of events")?;
+        }
         notes.extend(source_notes(&source, &files, cancelled)?);
         inputs.insert(source.name.clone(), files);
     }
@@ -241,6 +255,22 @@ pub fn train(
         }
         Ok(summary)
     })
+}
+
+/// Refuses to write over a file that is read.
+fn refuse_overwriting(output: &Path, input: &Path, what: &'static str) -> Result<(), BatchError> {
+    let is_same = match (std::fs::canonicalize(output), std::fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) => output == input && output.is_file(),
+        _ => false,
+    };
+    match is_same {
+        true => Err(BatchError::SameFile {
+            path: output.to_owned(),
+            first: what,
+            second: "the training set",
+        }),
+        false => Ok(()),
+    }
 }
 
 /// What tells whether the files of a training set are the same another time.

@@ -1,25 +1,26 @@
 //! Every case of `tests/cases` through the batch driver: events and labels as
 //! files of every format, the training set read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use unskew_batch::{
-    BatchError, ParquetCompression, Resources, TableReader, TableWriter, TrainingJob, source_files,
-    train,
+    BatchError, OfflineRows, ParquetCompression, Resources, TableReader, TableWriter, TrainingJob,
+    read_source, source_files, train,
 };
 use unskew_cases::{Answer, Case, Question, case_files, event_batch, spelled};
 use unskew_definition::DataType;
 use unskew_executor::NoModules;
+use unskew_executor::service::ViewOperator;
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
-use unskew_plan::{ServiceFeature, SourcePlan};
+use unskew_plan::{FeaturePlan, ServiceFeature, SourcePlan, ViewId};
 
 #[test]
 fn every_case_is_answered_from_files_as_it_says() {
@@ -89,6 +90,7 @@ fn evaluate(
             full_feature_names: true,
             compression: ParquetCompression::default(),
             resources: resources.clone(),
+            offline: None,
             recipe: None,
         };
         let files = |source: &SourcePlan| -> Result<Vec<PathBuf>, BatchError> {
@@ -113,6 +115,15 @@ fn evaluate(
             ensure!(found == warnings.labels_at_event_time, "{found} labels at an event's time");
         }
         let table = read(job.output.as_deref().context("an output")?)?;
+        if resources.buckets.is_some_and(|buckets| buckets > 1) {
+            // What views would have left in an offline store answers the same.
+            let offline = TableRows::of(&plan, &files)?;
+            let output = Some(folder.join(format!("offline{at}.parquet")));
+            let job = TrainingJob { output, offline: Some(Arc::new(offline)), ..job.clone() };
+            train(&job, &asked, &files, &NoModules, &mut |_| {}, &|| false)?;
+            let same = read(job.output.as_deref().context("an output")?)?;
+            ensure!(same == table, "from the offline store: {same:?}\nfrom files: {table:?}");
+        }
         ensure!(table.num_rows() == questions.len(), "one row for each label");
         for ((name, feature), column) in names.iter().zip(&features).zip(columns) {
             let summary = &summary.features[column];
@@ -133,6 +144,55 @@ fn evaluate(
         }
     }
     Ok(())
+}
+
+/// The tables of all views, made of their sources' files.
+#[derive(Debug)]
+struct TableRows(BTreeMap<ViewId, (RecordBatch, usize)>);
+
+impl TableRows {
+    fn of(
+        plan: &FeaturePlan,
+        files: &dyn Fn(&SourcePlan) -> Result<Vec<PathBuf>, BatchError>,
+    ) -> anyhow::Result<Self> {
+        let mut tables = BTreeMap::new();
+        for view in &plan.views {
+            let source = &view.source;
+            let rows = read_source(source, &files(source)?, &mut |_| {}, &|| false)?;
+            let operator = ViewOperator::new(Arc::clone(view), &NoModules)?;
+            let table = operator.prepare(&rows)?.table(&rows)?;
+            tables.insert(view.id.clone(), (table, view.join_keys.len()));
+        }
+        Ok(Self(tables))
+    }
+
+    fn days_of(&self, view: &ViewId) -> Vec<i64> {
+        let (table, time) = &self.0[view];
+        let times = table.column(*time).as_primitive::<TimestampMicrosecondType>();
+        times.values().iter().map(|time| time.div_euclid(86_400_000_000)).collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl OfflineRows for TableRows {
+    fn place(&self) -> &str {
+        "a test"
+    }
+
+    async fn covered_until(&self, _: &ViewId) -> Result<i64, BatchError> {
+        Ok(i64::MAX)
+    }
+
+    async fn days(&self, view: &ViewId) -> Result<Vec<(i64, u64)>, BatchError> {
+        let days: BTreeSet<i64> = self.days_of(view).into_iter().collect();
+        Ok(days.into_iter().map(|day| (day, 100)).collect())
+    }
+
+    async fn read(&self, view: &ViewId, day: i64) -> Result<Vec<RecordBatch>, BatchError> {
+        let is_of_day: BooleanArray =
+            self.days_of(view).into_iter().map(|of| Some(of == day)).collect();
+        Ok(vec![filter_record_batch(&self.0[view].0, &is_of_day).expect("one for each row")])
+    }
 }
 
 /// The events of a source in two files of one format.

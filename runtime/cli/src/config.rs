@@ -19,6 +19,7 @@ use unskew_online::AlertRule;
 pub(crate) use command::{ConfigArguments, EXAMPLES, run};
 use keys::{KEYS, Key, Kind};
 use value::Value;
+pub(crate) use value::size as parse_size;
 
 use crate::failure::UserError;
 
@@ -108,7 +109,6 @@ pub(crate) struct ServeSection {
 
 /// `[batch]`.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "batch jobs over more than memory read them")]
 pub(crate) struct BatchSection {
     pub(crate) memory_limit_bytes: u64,
     pub(crate) threads: Option<usize>,

@@ -99,7 +99,8 @@ fn analyze(
         statuses: true,
         full_feature_names: true,
         compression: ParquetCompression::default(),
-        resources: arguments.resources.resources(),
+        resources: arguments.resources.resources(&project.config.batch),
+        offline: None,
         recipe: None,
     };
     let files = train::sources_of(project, source)?;

@@ -1,5 +1,6 @@
 mod execution;
 mod from_manifest;
+mod offline;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,10 @@ pub(crate) struct TrainArguments {
     /// How a Parquet output is compressed: none, snappy or zstd [default: zstd]
     #[arg(long, value_name = "CODEC", help_heading = "Files")]
     compression: Option<ParquetCompression>,
+    /// Take the rows that `unskew materialize` left in the offline store, not the
+    /// files of sources
+    #[arg(long, conflicts_with_all = ["from_manifest", "source"], help_heading = "Files")]
+    from_offline: bool,
     #[command(flatten)]
     resources: ResourceOptions,
 }
@@ -99,6 +104,7 @@ fn anew(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
         statuses,
         full_feature_names,
         compression,
+        from_offline,
         resources,
     } = arguments;
     let (Some(labels), Some(name)) = (labels, name) else {
@@ -115,11 +121,23 @@ fn anew(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
         statuses: *statuses,
         full_feature_names: *full_feature_names,
         compression: compression.unwrap_or_default(),
-        resources: resources.resources(),
+        resources: resources.resources(&project.config.batch),
+        offline: None,
         recipe: None,
     };
     let begun = Instant::now();
-    job.recipe = Some(from_manifest::recipe(&path, &project, &service, &job, context)?);
+    let _runtime = match from_offline {
+        true => {
+            let (runtime, offline) = offline::offline_rows(&project)?;
+            job.offline = Some(offline);
+            Some(runtime)
+        }
+        false => None,
+    };
+    // Of rows in a store no manifest can say which they were.
+    if !from_offline {
+        job.recipe = Some(from_manifest::recipe(&path, &project, &service, &job, context)?);
+    }
     let files = sources_of(&project, source)?;
     let summary = execute(&job, &service, &files, &project, context)?;
     report(&summary, begun.elapsed(), context)
@@ -144,7 +162,8 @@ fn again(arguments: &TrainArguments, path: &Path, context: &Context) -> anyhow::
         compression: compression.parse().map_err(|error| {
             UserError::new(format!("compression: {error}")).at(path.display().to_string())
         })?,
-        resources: arguments.resources.resources(),
+        resources: arguments.resources.resources(&project.config.batch),
+        offline: None,
         recipe: None,
     };
     let now = from_manifest::recipe(project_path, &project, &service, &job, context)?;

@@ -184,3 +184,99 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
     ]);
     assert!(!output.exists());
 }
+
+/// The output's disk, and that of temporary files: both are named.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_is_named_and_nothing_is_left() {
+    use std::fmt::Write as _;
+    let dir = shop();
+    let mut events = String::from("uid,amount,ts\n");
+    let mut labels = String::from("user_id,event_timestamp,note\n");
+    for i in 0..60_000 {
+        let time = format!("2026-01-{:02}T{:02}:{:02}:00", i % 28 + 1, i % 24, i % 60);
+        let _ = writeln!(events, "u{},{i},{time}", i % 5000);
+        let _ = writeln!(labels, "u{},{time},{:x}", i % 5000, i * 2_654_435_761_u64);
+    }
+    fs::write(dir.path().join("events/orders.csv"), events).unwrap();
+    fs::write(dir.path().join("labels.csv"), labels).unwrap();
+    let temp = dir.path().join("temp");
+    fs::create_dir(&temp).unwrap();
+    let program = shared::unskew();
+    let ran = |blocks: u32, output: &str| {
+        let line = format!(
+            "ulimit -f {blocks}; exec {} train --project {dir} --labels {dir}/labels.csv --service fraud --output {dir}/{output} --memory-limit 1MiB --temp-dir {dir}/temp",
+            program.get_program().to_str().unwrap(),
+            dir = text(dir.path()),
+        );
+        Ran::of(std::process::Command::new("sh").args(["-c", &line]).env("NO_COLOR", "1"))
+    };
+    for (blocks, output, part) in
+        [(200, "out.csv", "temp"), (6_000, "out.csv", "out.csv"), (6_000, "out.jsonl", "out.jsonl")]
+    {
+        let ran = ran(blocks, output);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert!(ran.stderr.contains("ulimit -f") && ran.stderr.contains(part), "{ran:#?}");
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["events", "labels.csv", "shop.yaml", "temp"], "{blocks}");
+        assert_eq!(fs::read_dir(&temp).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_training_set_is_not_written_over_what_it_is_made_of() {
+    let dir = shop();
+    for file in ["labels.csv", "events/orders.csv"] {
+        let path = dir.path().join(file);
+        let before = fs::read(&path).unwrap();
+        train(dir.path(), &["--service", "fraud", "--output", text(&path)])
+            .refused(&["would overwrite", file]);
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn labels_may_come_through_a_pipe() {
+    use std::io::Write as _;
+    let dir = shop();
+    let output = dir.path().join("piped.csv");
+    // The name of a pipe tells its format, as that of a file does.
+    let pipe = dir.path().join("pipe.csv");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::File::options().write(true).open(pipe)?.write_all(LABELS.as_bytes())
+    });
+    let pipe = text(&pipe).to_owned();
+    train(dir.path(), &["--service", "fraud", "--output", text(&output), "--labels", &pipe])
+        .succeeded();
+    writer.join().unwrap().unwrap();
+    let whole = dir.path().join("whole.csv");
+    train(dir.path(), &["--service", "fraud", "--output", text(&whole)]).succeeded();
+    assert_eq!(fs::read(&output).unwrap(), fs::read(&whole).unwrap());
+    let manifest = dir.path().join("piped.csv.manifest.json");
+    let again = dir.path().join("again.csv");
+    run(["train", "--from-manifest", text(&manifest), "--output", text(&again)]).refused(&["pipe"]);
+}
+
+/// The message counts labels as their file does, however they were divided.
+#[test]
+fn a_view_that_stops_names_the_row_or_the_label() {
+    let dir = shop();
+    let stops = SHOP.replace(
+        "    features: [{name: total, default: -1.0}, {name: n}]",
+        "    post_transforms: [{sql: {share: \"100 / (n - 3)\"}}]\n    features: [{name: share}]\n    on_error: fail",
+    );
+    assert_ne!(stops, SHOP);
+    let stops = stops.replace("\"spend:total\"", "\"spend:share\"");
+    fs::write(dir.path().join("shop.yaml"), stops).unwrap();
+    let output = dir.path().join("out.csv");
+    train(dir.path(), &["--service", "fraud", "--output", text(&output)])
+        .refused(&["label 1", "on_error: fail"]);
+    assert!(!output.exists());
+}

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use datafusion::arrow::array::{AsArray as _, RecordBatch};
@@ -9,7 +9,6 @@ use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::common::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use futures::StreamExt as _;
 use tokio::runtime::Runtime;
@@ -17,12 +16,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use unskew_definition::Name;
 use unskew_executor::ModuleCatalog;
-use unskew_executor::rows::{DeadLetter, DeadLetterReason, DropRule};
+use unskew_executor::rows::DropRule;
 use unskew_executor::service::ServiceOperator;
 
 use crate::error::BatchError;
 use crate::job_state::JobState;
-use crate::operator::{Operator, counted, drained, said};
+use crate::operator::{Operator, drained, said};
 use crate::partition::{EntityPartition, NullKeys};
 use crate::scan::{DropScan, ReadPlan, SourceCounts, SourceScan, TimeRange};
 use crate::table_writer::TableWriter;
@@ -31,14 +30,14 @@ use crate::train::label_columns::LabelColumns;
 use crate::train::label_order::LabelOrder;
 use crate::train::labels::Labels;
 use crate::train::manifest::TrainingManifest;
+use crate::train::offline_rows::OfflineRows;
+use crate::train::offline_scan::OfflineScan;
 use crate::train::point_in_time::{PointInTime, WorkingRoom};
 use crate::train::questions::{LabelQuestions, QUESTION_KEYS, QUESTION_ROW};
-use crate::train::tally::{Counts, FeatureCounts, Tally};
+use crate::train::tally::Tally;
 use crate::train::training_set::TrainingSet;
 use crate::train::view_group::{ViewGroup, view_groups};
-use crate::train::{
-    FeatureSummary, SourceSummary, TrainingCounters, TrainingJob, TrainingProgress, TrainingSummary,
-};
+use crate::train::{TrainingJob, TrainingProgress, TrainingSummary};
 
 /// One run of a training job, from its labels to its output.
 pub(crate) struct Attempt<'a> {
@@ -51,25 +50,39 @@ pub(crate) struct Attempt<'a> {
     pub(crate) whole_rows: &'a BTreeSet<String>,
 }
 
+const DAY_US: i64 = 86_400_000_000;
+
 /// How often progress is shown, and a wish to stop looked for.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The plan of one group of views.
-struct GroupPlan {
-    group: ViewGroup,
+pub(crate) struct GroupPlan {
+    pub(crate) group: ViewGroup,
     /// Of its rows, divided by entity.
-    rows: Arc<dyn ExecutionPlan>,
-    counts: Arc<Mutex<SourceCounts>>,
+    pub(crate) rows: Arc<dyn ExecutionPlan>,
+    pub(crate) counts: Arc<Mutex<SourceCounts>>,
     /// In the labels' order.
-    answers: Arc<dyn ExecutionPlan>,
+    pub(crate) answers: Arc<dyn ExecutionPlan>,
+}
+
+/// The rows that a group's views are evaluated over.
+struct GroupRows {
+    /// Divided by entity.
+    rows: Arc<dyn ExecutionPlan>,
+    buckets: usize,
+    /// The fields of the source that they have.
+    fields: Vec<usize>,
+    files: Arc<[Arc<str>]>,
+    with_origins: bool,
+    counts: Arc<Mutex<SourceCounts>>,
 }
 
 /// The rows of a source that other rows make count for nothing.
 #[derive(Default)]
-struct DroppedOfSource {
+pub(crate) struct DroppedOfSource {
     /// Where they came from, ascending.
-    origins: Arc<Vec<u64>>,
-    counts: Arc<Mutex<SourceCounts>>,
+    pub(crate) origins: Arc<Vec<u64>>,
+    pub(crate) counts: Arc<Mutex<SourceCounts>>,
 }
 
 /// What an attempt runs with.
@@ -81,12 +94,12 @@ struct Running<'a> {
 }
 
 /// What all operators of a plan share.
-struct Shared {
-    labels: Arc<Labels>,
-    columns: Arc<LabelColumns>,
-    tally: Arc<Tally>,
-    state: Arc<JobState>,
-    room: Arc<WorkingRoom>,
+pub(crate) struct Shared {
+    pub(crate) labels: Arc<Labels>,
+    pub(crate) columns: Arc<LabelColumns>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) state: Arc<JobState>,
+    pub(crate) room: Arc<WorkingRoom>,
 }
 
 impl Attempt<'_> {
@@ -118,11 +131,14 @@ impl Attempt<'_> {
             .build()
             .map_err(|error| BatchError::Plan { reason: format!("no threads: {error}") })?;
         let running = Running { runtime: &runtime, context: &context, shared: &shared, cancelled };
-        let groups = view_groups(service);
-        let dropped = self.dropped(&groups, &running, progress)?;
+        let groups = view_groups(service, job.offline.is_some());
+        let dropped = match job.offline {
+            Some(_) => BTreeMap::new(),
+            None => self.dropped(&groups, &running, progress)?,
+        };
         let groups: Vec<GroupPlan> = groups
             .into_iter()
-            .map(|group| self.group_plan(group, &dropped, &shared, cancelled))
+            .map(|group| self.group_plan(group, &dropped, &running))
             .collect::<Result<_, _>>()?;
         let top = TrainingSet::new(
             Arc::clone(service),
@@ -169,45 +185,15 @@ impl Attempt<'_> {
         &self,
         group: ViewGroup,
         dropped: &BTreeMap<Name, DroppedOfSource>,
-        shared: &Shared,
-        cancelled: &dyn Fn() -> bool,
+        running: &Running<'_>,
     ) -> Result<GroupPlan, BatchError> {
-        let Self { job, service, inputs, whole_rows, .. } = self;
+        let Self { job, service, .. } = self;
         let resources = &job.resources;
-        let Shared { labels, columns, tally, state, room } = shared;
-        let source = &group.source;
-        let fields = match whole_rows.contains(source.name.as_str()) || group.is_whole {
-            true => (0..source.fields.len()).collect(),
-            false => group.fields(service),
+        let Shared { labels, columns, tally, state, room } = running.shared;
+        let GroupRows { rows, buckets, fields, files, with_origins, counts } = match &job.offline {
+            None => self.source_rows(&group, dropped, running)?,
+            Some(offline) => self.table_rows(&group, offline, running)?,
         };
-        let range = group.range(service, labels.times());
-        let read = ReadPlan::new(source, &inputs[&source.name], fields, range, cancelled)?;
-        let with_origins = group.may_fail(service) || group.is_whole;
-        let buckets = match group.is_whole {
-            true => 1,
-            false => resources.buckets_for(read.bytes),
-        };
-        let (fields, files) = (read.fields.clone(), Arc::clone(&read.files));
-        let counts: Arc<Mutex<SourceCounts>> = Arc::default();
-        let dropped = dropped.get(&source.name).filter(|_| !group.is_whole);
-        let dropped = dropped.map_or_else(Arc::default, |dropped| Arc::clone(&dropped.origins));
-        let scan =
-            SourceScan::new(read, with_origins, dropped, Arc::clone(&counts), Arc::clone(state));
-        let schema = Arc::clone(scan.schema());
-        let place = |field: &usize| fields.binary_search(field).unwrap_or(0);
-        let divided = EntityPartition::new(
-            format!("rows of {}", source.name),
-            Arc::clone(&schema),
-            group.keys.iter().map(place).collect(),
-            place(&source.event_timestamp),
-            buckets,
-            // Where the whole log counts, rows without a key move its watermark.
-            if group.is_whole { NullKeys::Keep } else { NullKeys::LeaveOut },
-            resources.chunk_bytes(),
-            Arc::clone(state),
-        );
-        let scan = Operator::plan(scan, Vec::new(), Arc::clone(&schema), resources.threads);
-        let rows = Operator::plan(divided, vec![scan], schema, buckets);
 
         let questions = LabelQuestions::new(
             Arc::clone(labels),
@@ -238,6 +224,7 @@ impl Attempt<'_> {
             files,
             with_origins,
             job.statuses,
+            job.offline.is_some(),
             Arc::clone(tally),
             Arc::clone(&counts),
             Arc::clone(state),
@@ -262,6 +249,109 @@ impl Attempt<'_> {
         progress.add(&progress.labels_asked, labels.rows() as u64);
         let answers = Operator::plan(order, vec![answers], schema, 1);
         Ok(GroupPlan { group, rows, counts, answers })
+    }
+
+    /// The rows of a group's source, divided by its join keys.
+    fn source_rows(
+        &self,
+        group: &ViewGroup,
+        dropped: &BTreeMap<Name, DroppedOfSource>,
+        running: &Running<'_>,
+    ) -> Result<GroupRows, BatchError> {
+        let Self { job, service, inputs, whole_rows, .. } = self;
+        let (resources, source) = (&job.resources, &group.source);
+        let state = Arc::clone(&running.shared.state);
+        let fields = match whole_rows.contains(source.name.as_str()) || group.is_whole {
+            true => (0..source.fields.len()).collect(),
+            false => group.fields(service),
+        };
+        let range = group.range(service, running.shared.labels.times());
+        let read = ReadPlan::new(source, &inputs[&source.name], fields, range, running.cancelled)?;
+        let with_origins = group.may_fail(service) || group.is_whole;
+        let buckets = match group.is_whole {
+            true => 1,
+            false => resources.buckets_for(read.bytes),
+        };
+        let (fields, files) = (read.fields.clone(), Arc::clone(&read.files));
+        let counts: Arc<Mutex<SourceCounts>> = Arc::default();
+        let dropped = dropped.get(&source.name).filter(|_| !group.is_whole);
+        let dropped = dropped.map_or_else(Arc::default, |dropped| Arc::clone(&dropped.origins));
+        let scan =
+            SourceScan::new(read, with_origins, dropped, Arc::clone(&counts), Arc::clone(&state));
+        let schema = Arc::clone(scan.schema());
+        let place = |field: &usize| fields.binary_search(field).unwrap_or(0);
+        let divided = EntityPartition::new(
+            format!("rows of {}", source.name),
+            Arc::clone(&schema),
+            group.keys.iter().map(place).collect(),
+            place(&source.event_timestamp),
+            buckets,
+            // Where the whole log counts, rows without a key move its watermark.
+            if group.is_whole { NullKeys::Keep } else { NullKeys::LeaveOut },
+            resources.chunk_bytes(),
+            Arc::clone(&state),
+        );
+        let scan = Operator::plan(scan, Vec::new(), Arc::clone(&schema), resources.threads);
+        let rows = Operator::plan(divided, vec![scan], schema, buckets);
+        Ok(GroupRows { rows, buckets, fields, files, with_origins, counts })
+    }
+
+    /// The rows that the view of a group left in the offline store, divided by
+    /// its join keys.
+    fn table_rows(
+        &self,
+        group: &ViewGroup,
+        offline: &Arc<dyn OfflineRows>,
+        running: &Running<'_>,
+    ) -> Result<GroupRows, BatchError> {
+        let Self { job, service, .. } = self;
+        let (resources, state) = (&job.resources, &running.shared.state);
+        let operator = &service.view_operators()[group.views[0]];
+        let view = operator.view().id.clone();
+        let until = running.runtime.block_on(offline.covered_until(&view))?;
+        if running.shared.labels.times().is_some_and(|(_, last)| last >= until) {
+            return Err(BatchError::WrongSource {
+                source_name: format!("{view} in {}", offline.place()),
+                reason: "it is not materialized up to the last label; run `unskew materialize-incremental` first, or train from the source's files".to_owned(),
+            });
+        }
+        let days = running.runtime.block_on(offline.days(&view))?;
+        let range = group.range(service, running.shared.labels.times());
+        let day_of = |time: i64| time.div_euclid(DAY_US);
+        let days: Vec<(i64, u64)> = days
+            .into_iter()
+            .filter(|(day, _)| {
+                range.from.is_none_or(|from| day_of(from) <= *day)
+                    && range.to.is_none_or(|to| *day <= day_of(to))
+            })
+            .collect();
+        // What is packed in a file takes some times as much in memory.
+        let buckets = resources.buckets_for(days.iter().map(|(_, bytes)| bytes * 6).sum());
+        let days = days.into_iter().map(|(day, _)| day).collect();
+        let schema = operator.table_schema();
+        let keys = operator.view().join_keys.len();
+        let scan = OfflineScan::new(
+            view.clone(),
+            Arc::clone(offline),
+            days,
+            Arc::clone(&schema),
+            Arc::clone(state),
+        );
+        let divided = EntityPartition::new(
+            format!("rows of {view}"),
+            Arc::clone(&schema),
+            (0..keys).collect(),
+            // Behind the join keys stand event times.
+            keys,
+            buckets,
+            NullKeys::LeaveOut,
+            resources.chunk_bytes(),
+            Arc::clone(state),
+        );
+        let scan = Operator::plan(scan, Vec::new(), Arc::clone(&schema), resources.threads);
+        let rows = Operator::plan(divided, vec![scan], schema, buckets);
+        let (fields, files, counts) = (Vec::new(), Arc::from(Vec::new()), Arc::default());
+        Ok(GroupRows { rows, buckets, fields, files, with_origins: false, counts })
     }
 
     /// The rows of each source that other rows make count for nothing, where a
@@ -401,67 +491,6 @@ impl Attempt<'_> {
         })?;
         running.wait(task, progress)
     }
-
-    fn summary(
-        &self,
-        plan: &Arc<dyn ExecutionPlan>,
-        groups: &[GroupPlan],
-        dropped: &BTreeMap<Name, DroppedOfSource>,
-        names: &[String],
-        shared: &Shared,
-    ) -> TrainingSummary {
-        let mut sources: Vec<SourceSummary> = Vec::new();
-        for GroupPlan { group, rows, counts, answers: _ } in groups {
-            let without_key = counted(rows, "rows_without_key");
-            for operator in group.operators(self.service) {
-                let reason = DeadLetterReason::JoinKey(operator.view().id.name.clone());
-                shared.tally.add_left_out(reason.to_string(), without_key);
-            }
-            let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-            let files = self.inputs[&group.source.name].len();
-            let summary = SourceSummary::new(&group.source.name, &counts, files);
-            match sources.iter_mut().find(|known| known.source == summary.source) {
-                None => sources.push(summary),
-                // The same rows, read for other keys.
-                Some(known) if known.rows < summary.rows => *known = summary,
-                Some(_) => {}
-            }
-        }
-        for source in &mut sources {
-            let Some(dropped) = dropped.get(&source.source) else { continue };
-            let counts = dropped.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            for (reason, count) in &counts.dead_letters {
-                *source.dead_letters.entry(reason.clone()).or_insert(0) += count;
-            }
-            if source.first_dead_letter.is_none() {
-                source.first_dead_letter = counts.first.as_ref().map(told);
-            }
-        }
-        let (counts, mut warnings) = shared.tally.take();
-        let Counts { mut features, left_out, labels_at_event_time, .. } = counts;
-        let labels = shared.labels.rows() as u64;
-        if labels_at_event_time > 0 {
-            warnings.push(format!(
-                "{labels_at_event_time} of {labels} labels are at the very time of an event of their entity, which counts; if events are known only later, give their source a created_timestamp"
-            ));
-        }
-        let features = self.service.features().iter().zip(names).map(|(feature, column)| {
-            let key = (feature.view.id().clone(), feature.feature);
-            FeatureSummary::new(features.remove(&key).unwrap_or_default(), column)
-        });
-        TrainingSummary {
-            output: self.job.output.clone(),
-            manifest: None,
-            labels,
-            sources,
-            features: features.collect(),
-            left_out,
-            labels_at_event_time,
-            warnings,
-            counters: TrainingCounters::of(plan),
-            plan: DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string(),
-        }
-    }
 }
 
 /// When progress is shown, and a wish to stop looked for.
@@ -512,55 +541,6 @@ impl Shared {
             labels_asked: of(&progress.labels_asked),
             labels_written: of(&progress.labels_written),
             labels: self.labels.rows() as u64,
-        }
-    }
-}
-
-impl TrainingCounters {
-    fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
-        let count = |name: &str| counted(plan, name);
-        Self {
-            row_groups_read: count("row_groups_read"),
-            row_groups_pruned: count("row_groups_pruned"),
-            columns_read: count("columns_read"),
-            columns_pruned: count("columns_pruned"),
-            rows_read: count("rows_read"),
-            rows_outside_time: count("rows_outside_time"),
-            sorts: count("sorts"),
-            sorts_skipped: count("sorts_skipped"),
-            bytes_spilled: count("spilled_bytes"),
-            spills: count("spill_count"),
-            wasm_calls: count("wasm_calls"),
-            wasm_rows: count("wasm_rows"),
-        }
-    }
-}
-
-fn told(letter: &DeadLetter) -> String {
-    format!("{}, row {}: {}: {}", letter.place, letter.row, letter.reason, letter.detail)
-}
-
-impl SourceSummary {
-    fn new(name: &Name, counts: &SourceCounts, files: usize) -> Self {
-        let first = counts.first.as_ref().map(told);
-        Self {
-            source: name.clone(),
-            files,
-            rows: counts.rows,
-            dead_letters: counts.dead_letters.clone(),
-            first_dead_letter: first,
-        }
-    }
-}
-
-impl FeatureSummary {
-    fn new(counts: FeatureCounts, column: &str) -> Self {
-        let FeatureCounts { statuses, first_error } = counts;
-        Self {
-            column: column.to_owned(),
-            statuses,
-            first_error: first_error
-                .map(|error| format!("label {}: {}: {}", error.row, error.status, error.message)),
         }
     }
 }

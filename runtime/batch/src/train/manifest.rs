@@ -90,13 +90,22 @@ pub struct InputFile {
     pub etag: Option<String>,
 }
 
+/// Whether a path is a pipe or a device: what was read from it is gone.
+fn is_read_once(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
 impl InputFile {
-    /// Looks at a file: reads all of it, as long as nobody asks to stop.
+    /// Looks at a file: reads all of it, as long as nobody asks to stop. Of a
+    /// pipe nothing is known.
     pub fn of(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<Self, BatchError> {
         if is_url(path) {
             let object = RemoteFile::open(path)?;
             let etag = object.etag().map(str::to_owned);
             return Ok(Self { path: path.to_owned(), bytes: object.len(), blake3: None, etag });
+        }
+        if is_read_once(path) {
+            return Ok(Self { path: path.to_owned(), bytes: 0, blake3: None, etag: None });
         }
         let failed = |error| BatchError::reading(path, error);
         let mut file = File::open(path).map_err(failed)?;
@@ -122,6 +131,9 @@ impl InputFile {
     /// it does not. Where it lies is not looked at.
     pub fn difference(&self, recorded: &Self) -> Option<String> {
         let Self { path: _, bytes, blake3, etag } = self;
+        if recorded.blake3.is_none() && recorded.etag.is_none() {
+            return Some("it was no file but a pipe, which cannot be read again".to_owned());
+        }
         if *bytes != recorded.bytes {
             return Some(format!("it has {bytes} bytes, and had {}", recorded.bytes));
         }
@@ -137,11 +149,14 @@ impl InputFile {
 }
 
 impl TrainingManifest {
-    /// Where the manifest of an output lies.
-    pub fn path_of(output: &Path) -> PathBuf {
+    /// Where the manifest of an output lies; none beside a pipe or a device.
+    pub fn path_of(output: &Path) -> Option<PathBuf> {
+        if is_read_once(output) {
+            return None;
+        }
         let mut path = output.as_os_str().to_owned();
         path.push(".manifest.json");
-        path.into()
+        Some(path.into())
     }
 
     /// Reads a manifest.
@@ -164,7 +179,7 @@ impl TrainingManifest {
 
     /// Writes it beside the output, whole or not at all.
     pub(crate) fn write(&self, output: &Path) -> Result<(), BatchError> {
-        let path = Self::path_of(output);
+        let Some(path) = Self::path_of(output) else { return Ok(()) };
         let internal = |error: serde_json::Error| BatchError::Internal {
             path: path.clone(),
             reason: error.to_string(),
@@ -179,7 +194,7 @@ impl TrainingManifest {
 
     /// Removes the manifest of an output that is about to be written anew.
     pub(crate) fn remove(output: &Path) -> Result<(), BatchError> {
-        let path = Self::path_of(output);
+        let Some(path) = Self::path_of(output) else { return Ok(()) };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(BatchError::writing(&path, error))

@@ -44,6 +44,8 @@ pub(crate) struct PointInTime {
     pub(crate) files: Arc<[Arc<str>]>,
     pub(crate) with_origins: bool,
     pub(crate) with_statuses: bool,
+    /// Whether rows are those of the view's table, not of its source.
+    pub(crate) from_table: bool,
     pub(crate) tally: Arc<Tally>,
     pub(crate) source_counts: Arc<Mutex<SourceCounts>>,
     pub(crate) job: Arc<JobState>,
@@ -100,6 +102,7 @@ impl PointInTime {
         files: Arc<[Arc<str>]>,
         with_origins: bool,
         with_statuses: bool,
+        from_table: bool,
         tally: Arc<Tally>,
         source_counts: Arc<Mutex<SourceCounts>>,
         job: Arc<JobState>,
@@ -136,6 +139,7 @@ impl PointInTime {
             files,
             with_origins,
             with_statuses,
+            from_table,
             tally,
             source_counts,
             job,
@@ -213,15 +217,27 @@ impl PointInTime {
         for (key, values) in self.group.key_names.iter().zip(&labels.columns()[QUESTION_KEYS..]) {
             questions.set_join_key(key.clone(), Arc::clone(values)).map_err(failed)?;
         }
-        let accepted = self.accepted(rows)?;
-        self.counters.rows.add(accepted.batch.num_rows());
+        self.counters.rows.add(rows.as_ref().map_or(0, RecordBatch::num_rows));
+        let rows = match self.from_table {
+            true => BucketRows::Table(rows),
+            false => BucketRows::Source(self.accepted(rows)?),
+        };
         self.counters.answers.add(labels.num_rows());
         let mut at_event = vec![false; labels.num_rows()];
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len() - 2);
         for (operator, wanted) in self.group.operators(&self.service).zip(&self.group.features) {
             self.job.check().map_err(|_| BatchError::Cancelled)?;
-            let prepared = operator.prepare(&accepted).map_err(failed)?;
-            let answers = prepared.answer(&questions).map_err(failed)?;
+            let prepared = match &rows {
+                BucketRows::Source(rows) => operator.prepare(rows),
+                BucketRows::Table(Some(rows)) => operator.restore_table(rows),
+                BucketRows::Table(None) => {
+                    operator.restore_table(&RecordBatch::new_empty(operator.table_schema()))
+                }
+            };
+            let prepared = prepared.map_err(failed)?;
+            let label = |question: usize| numbers.value(question) as usize;
+            let answers = prepared.answer(&questions);
+            let answers = answers.map_err(|error| BatchError::at_label(error, label))?;
             self.tally.add_warnings(prepared.warnings());
             let failed_folds = prepared.fold_warnings(&answers, &accepted).map_err(failed)?;
             self.tally.add_warnings(&failed_folds);
@@ -234,7 +250,6 @@ impl PointInTime {
             answers.at_event_times.iter().for_each(|question| at_event[*question] = true);
             for feature in wanted {
                 let found = &answers.features[*feature];
-                let label = |row: usize| numbers.value(row) as usize;
                 self.tally.add_feature(&operator.view().id, *feature, found, label);
                 columns.push(Arc::clone(&found.values));
                 if self.with_statuses {
@@ -249,6 +264,12 @@ impl PointInTime {
         RecordBatch::try_new(Arc::clone(&self.schema), all)
             .map_err(|error| BatchError::Plan { reason: error.to_string() })
     }
+}
+
+/// The rows of a bucket.
+enum BucketRows {
+    Source(AcceptedRows),
+    Table(Option<RecordBatch>),
 }
 
 /// The statuses in the order of their numbers.

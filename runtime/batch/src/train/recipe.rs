@@ -79,6 +79,7 @@ impl RecipeOptions {
             statuses,
             full_feature_names,
             compression,
+            offline: _,
             resources: _,
             recipe: _,
         } = job;

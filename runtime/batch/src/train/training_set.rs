@@ -152,10 +152,9 @@ impl TrainingSet {
                     unskew_executor::EvaluationError::Labels(format!("no values of {view}"))
                 })
             };
-            let answers = operator.answer(&questions, &upstream).map_err(|error| {
-                // Messages count the labels of the stretch.
-                failed(error)
-            })?;
+            let answers = operator.answer(&questions, &upstream);
+            let label = |question: usize| first_row + question;
+            let answers = answers.map_err(|error| BatchError::at_label(error, label))?;
             let view = &operator.view().id;
             for (feature, found) in answers.features.iter().enumerate() {
                 let is_asked = self.service.features().iter().any(|asked| {

@@ -29,8 +29,9 @@ pub(crate) struct ViewGroup {
     pub(crate) is_whole: bool,
 }
 
-/// The groups of a service's views.
-pub(crate) fn view_groups(service: &ServiceOperator) -> Vec<ViewGroup> {
+/// The groups of a service's views; each view is one by itself where their rows
+/// are tables of their own.
+pub(crate) fn view_groups(service: &ServiceOperator, own_tables: bool) -> Vec<ViewGroup> {
     let mut groups: Vec<ViewGroup> = Vec::new();
     for (at, operator) in service.view_operators().iter().enumerate() {
         let view = operator.view();
@@ -38,10 +39,11 @@ pub(crate) fn view_groups(service: &ServiceOperator) -> Vec<ViewGroup> {
         let key_names: Vec<Name> = view.join_keys.iter().map(|key| key.name.clone()).collect();
         let source = &view.source;
         let has_log = source.partition.is_some() || source.broker_timestamp.is_some();
-        let is_whole = view.window.emits() && has_log;
+        let is_whole = view.window.emits() && has_log && !own_tables;
         let features = needed_features(service, view);
         let same = |group: &&mut ViewGroup| {
-            group.source.name == source.name
+            !own_tables
+                && group.source.name == source.name
                 && group.keys == keys
                 && group.key_names == key_names
                 && group.is_whole == is_whole

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unskew_batch::{
-    BatchError, DEFAULT_MEMORY_LIMIT_BYTES, Resources, TrainingJob, TrainingProgress,
-    TrainingSummary, source_files,
+    BatchError, Resources, TrainingJob, TrainingProgress, TrainingSummary, source_files,
 };
 use unskew_definition::Name;
 use unskew_executor::{
@@ -18,6 +17,7 @@ use unskew_executor::{
 use unskew_host::CallMetrics;
 use unskew_plan::{ServicePlan, SourcePlan};
 
+use crate::config::{BatchSection, parse_size};
 use crate::context::Context;
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
@@ -48,43 +48,34 @@ pub(crate) struct InputOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ResourceOptions {
     /// Memory for rows, such as 256MiB; what does not fit goes through temporary
-    /// files [default: 2GiB]
+    /// files [default: batch.memory_limit of the configuration, 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Resources")]
     memory_limit: Option<u64>,
-    /// Threads that work [default: one for each core]
+    /// Threads that work [default: batch.threads, one for each core]
     #[arg(long, value_name = "N", help_heading = "Resources")]
     threads: Option<usize>,
-    /// Where temporary files go [default: the system's folder for them]
+    /// Where temporary files go [default: batch.temp_dir, the system's]
     #[arg(long, value_name = "DIR", help_heading = "Resources")]
     temp_dir: Option<PathBuf>,
 }
 
 impl ResourceOptions {
-    pub(crate) fn resources(&self) -> Resources {
+    /// What is given here, or else what the project's configuration says.
+    pub(crate) fn resources(&self, config: &BatchSection) -> Resources {
+        let BatchSection { memory_limit_bytes, threads, temp_dir } = config;
         let default = Resources::default();
         Resources {
-            memory_limit_bytes: self.memory_limit.unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES),
-            threads: self.threads.unwrap_or(default.threads),
-            temp_dir: self.temp_dir.clone(),
+            memory_limit_bytes: self.memory_limit.unwrap_or(*memory_limit_bytes),
+            threads: self.threads.or(*threads).unwrap_or(default.threads),
+            temp_dir: self.temp_dir.clone().or_else(|| temp_dir.clone()),
             buckets: None,
         }
     }
 }
 
-/// Bytes: `1048576`, `512KiB`, `16MiB`, `2GiB`.
 fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => return Err("write a number of bytes, or such as 512KiB, 256MiB, 2GiB".to_owned()),
-    };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    bytes.ok_or_else(|| "write a number of bytes, or such as 512KiB, 256MiB, 2GiB".to_owned())
+    let wrong = "write a number of bytes, or such as 512KiB, 256MiB, 2GiB";
+    parse_size(text).ok_or_else(|| wrong.to_owned())
 }
 
 /// The files of a project's sources: those that are given, or else those that
@@ -232,19 +223,5 @@ impl Bar {
             }
         });
         self.0.tick();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_bytes_with_units() {
-        let sizes = ["1", "16MiB", "512 KiB", "2GiB", "10B"].map(|text| size(text).unwrap());
-        assert_eq!(sizes, [1, 16 << 20, 512 << 10, 2 << 30, 10]);
-        for text in ["", "MiB", "-1", "1.5GiB", "2GB", "99999999999TiB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
     }
 }

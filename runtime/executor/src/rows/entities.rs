@@ -246,9 +246,10 @@ mod tests {
             let first = entities.number(&keys, 5000);
             assert_eq!(entities.len(), 1000);
             assert_eq!(entities.find(&keys, 5000), first);
-            for row in 0..5000 {
-                assert_eq!(first[row].is_none(), row % 7 == 0);
-                if let Some(entity) = first[row] {
+            for (row, entity) in first.iter().enumerate() {
+                // A null stands in each seventh row.
+                assert_eq!(entity.is_none(), row % 7 == 0);
+                if let Some(entity) = *entity {
                     let first_row = entities.first_rows()[entity as usize] as usize;
                     assert_eq!(first_row % 1000, row % 1000);
                 }
