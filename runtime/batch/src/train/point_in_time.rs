@@ -239,8 +239,10 @@ impl PointInTime {
             let answers = prepared.answer(&questions);
             let answers = answers.map_err(|error| BatchError::at_label(error, label))?;
             self.tally.add_warnings(prepared.warnings());
-            let failed_folds = prepared.fold_warnings(&answers, &accepted).map_err(failed)?;
-            self.tally.add_warnings(&failed_folds);
+            if let BucketRows::Source(rows) = &rows {
+                let failed_folds = prepared.fold_warnings(&answers, rows).map_err(failed)?;
+                self.tally.add_warnings(&failed_folds);
+            }
             let reason = |letters: &[unskew_executor::rows::DeadLetter]| {
                 letters.first().map(|letter| letter.reason.to_string())
             };

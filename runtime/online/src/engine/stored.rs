@@ -214,5 +214,10 @@ fn scattered(
     let times: Vec<Option<i64>> =
         parts.iter().flat_map(|(_, answers)| answers.event_timestamps.iter().copied()).collect();
     let event_timestamps = places.values().iter().map(|place| times[*place as usize]).collect();
-    Ok(ViewAnswers { features: merged, event_timestamps, at_event_times: Vec::new() })
+    Ok(ViewAnswers {
+        features: merged,
+        event_timestamps,
+        at_event_times: Vec::new(),
+        fold_failures: Vec::new(),
+    })
 }
