@@ -212,7 +212,7 @@ fn a_disk_that_fills_is_named_and_nothing_is_left() {
         Ran::of(std::process::Command::new("sh").args(["-c", &line]).env("NO_COLOR", "1"))
     };
     for (blocks, output, part) in
-        [(200, "out.csv", "temp"), (6_000, "out.csv", "out.csv"), (6_000, "out.jsonl", "out.jsonl")]
+        [(200, "out.csv", "temp"), (2_000, "out.csv", "out.csv"), (2_000, "out.jsonl", "out.jsonl")]
     {
         let ran = ran(blocks, output);
         assert_eq!(ran.code, Some(1), "{ran:#?}");
