@@ -99,7 +99,7 @@ fn analyze(
         statuses: true,
         full_feature_names: true,
         compression: ParquetCompression::default(),
-        resources: arguments.resources.resources(&project.config.batch),
+        resources: arguments.resources.resources(Some(&project.config.batch)),
         offline: None,
         recipe: None,
     };

@@ -147,17 +147,19 @@ struct Console<'a> {
 
 impl<'a> Console<'a> {
     fn open(arguments: &'a SqlArguments, context: &'a Context) -> anyhow::Result<Self> {
-        let options = SqlOptions {
-            resources: arguments.resources.resources(),
-            on_error: arguments.on_error,
-            defaults: arguments.default.clone(),
-        };
         let project = match &arguments.project {
             Some(dir) => Some(FeatureProject::open(dir, context)?),
             None if PathBuf::from(PROJECT_FILE).is_file() => {
                 Some(FeatureProject::open(&PathBuf::from("."), context)?)
             }
             None => None,
+        };
+        let options = SqlOptions {
+            resources: arguments
+                .resources
+                .resources(project.as_ref().map(|project| &project.config.batch)),
+            on_error: arguments.on_error,
+            defaults: arguments.default.clone(),
         };
         let mut session = SqlSession::new(&options).map_err(explained)?;
         let cancelled = || context.interrupt.raised();

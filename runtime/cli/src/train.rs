@@ -121,7 +121,7 @@ fn anew(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
         statuses: *statuses,
         full_feature_names: *full_feature_names,
         compression: compression.unwrap_or_default(),
-        resources: resources.resources(&project.config.batch),
+        resources: resources.resources(Some(&project.config.batch)),
         offline: None,
         recipe: None,
     };
@@ -162,7 +162,7 @@ fn again(arguments: &TrainArguments, path: &Path, context: &Context) -> anyhow::
         compression: compression.parse().map_err(|error| {
             UserError::new(format!("compression: {error}")).at(path.display().to_string())
         })?,
-        resources: arguments.resources.resources(&project.config.batch),
+        resources: arguments.resources.resources(Some(&project.config.batch)),
         offline: None,
         recipe: None,
     };

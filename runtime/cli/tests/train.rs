@@ -203,18 +203,20 @@ fn a_disk_that_fills_is_named_and_nothing_is_left() {
     let temp = dir.path().join("temp");
     fs::create_dir(&temp).unwrap();
     let program = shared::unskew();
-    let ran = |blocks: u32, output: &str| {
+    let ran = |blocks: u32, memory: &str, output: &str| {
         let line = format!(
-            "ulimit -f {blocks}; exec {} train --project {dir} --labels {dir}/labels.csv --service fraud --output {dir}/{output} --memory-limit 1MiB --temp-dir {dir}/temp",
+            "ulimit -f {blocks}; exec {} train --project {dir} --labels {dir}/labels.csv --service fraud --output {dir}/{output} --memory-limit {memory} --temp-dir {dir}/temp",
             program.get_program().to_str().unwrap(),
             dir = text(dir.path()),
         );
         Ran::of(std::process::Command::new("sh").args(["-c", &line]).env("NO_COLOR", "1"))
     };
-    for (blocks, output, part) in
-        [(200, "out.csv", "temp"), (6_000, "out.csv", "out.csv"), (6_000, "out.jsonl", "out.jsonl")]
-    {
-        let ran = ran(blocks, output);
+    for (blocks, memory, output, part) in [
+        (200, "1MiB", "out.csv", "temp"),
+        (2_000, "64MiB", "out.csv", "out.csv"),
+        (2_000, "64MiB", "out.jsonl", "out.jsonl"),
+    ] {
+        let ran = ran(blocks, memory, output);
         assert_eq!(ran.code, Some(1), "{ran:#?}");
         assert!(ran.stderr.contains("ulimit -f") && ran.stderr.contains(part), "{ran:#?}");
         let mut left: Vec<_> = fs::read_dir(dir.path())

@@ -61,13 +61,15 @@ pub(crate) struct ResourceOptions {
 
 impl ResourceOptions {
     /// What is given here, or else what the project's configuration says.
-    pub(crate) fn resources(&self, config: &BatchSection) -> Resources {
-        let BatchSection { memory_limit_bytes, threads, temp_dir } = config;
+    pub(crate) fn resources(&self, config: Option<&BatchSection>) -> Resources {
         let default = Resources::default();
+        let memory = config.map_or(default.memory_limit_bytes, |batch| batch.memory_limit_bytes);
+        let threads = config.and_then(|batch| batch.threads).unwrap_or(default.threads);
+        let temp_dir = config.and_then(|batch| batch.temp_dir.clone());
         Resources {
-            memory_limit_bytes: self.memory_limit.unwrap_or(*memory_limit_bytes),
-            threads: self.threads.or(*threads).unwrap_or(default.threads),
-            temp_dir: self.temp_dir.clone().or_else(|| temp_dir.clone()),
+            memory_limit_bytes: self.memory_limit.unwrap_or(memory),
+            threads: self.threads.unwrap_or(threads),
+            temp_dir: self.temp_dir.clone().or(temp_dir),
             buckets: None,
         }
     }
