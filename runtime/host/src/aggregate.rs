@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder, UInt32Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, BinaryArray, UInt32Array, new_empty_array};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::record_batch::RecordBatch;
 use unskew_definition::{DataType, Field, Name};
 
@@ -239,6 +240,56 @@ struct Folding<'a> {
     bytes: usize,
 }
 
+/// States in the making.
+struct Gathered {
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+    nulls: Vec<usize>,
+}
+
+impl Gathered {
+    /// So many bytes are copied at once, without a call.
+    const CHUNK: usize = 64;
+
+    /// For so many states of so many bytes, which limits keep below 2 GiB.
+    fn new(count: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(count + 1);
+        offsets.push(0);
+        let bytes = Vec::with_capacity(bytes + Self::CHUNK);
+        Self { offsets, bytes, nulls: Vec::new() }
+    }
+
+    #[inline]
+    fn append(&mut self, states: &BinaryArray, row: usize) {
+        let offsets = states.value_offsets();
+        let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);
+        let end = self.bytes.len() + to - from;
+        match states.value_data()[from..].first_chunk::<{ Self::CHUNK }>() {
+            // What is too much is cut off again.
+            Some(chunk) if to - from <= Self::CHUNK => self.bytes.extend_from_slice(chunk),
+            _ => self.bytes.extend_from_slice(&states.value_data()[from..to]),
+        }
+        self.bytes.truncate(end);
+        self.offsets.push(i32::try_from(end).expect("limits keep states below 2 GiB"));
+    }
+
+    fn append_null(&mut self) {
+        self.nulls.push(self.offsets.len() - 1);
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    fn finish(self) -> BinaryArray {
+        let count = self.offsets.len() - 1;
+        let nulls = (!self.nulls.is_empty()).then(|| {
+            let mut valid = vec![true; count];
+            self.nulls.iter().for_each(|row| valid[*row] = false);
+            NullBuffer::from(valid)
+        });
+        let offsets = OffsetBuffer::new(self.offsets.into());
+        BinaryArray::new(offsets, self.bytes.into(), nulls)
+    }
+}
+
 /// Where a group's state stands so far.
 #[derive(Clone, Copy)]
 enum State {
@@ -331,13 +382,11 @@ impl Folding<'_> {
         });
         let bytes = lengths.fold(0, usize::saturating_add);
         contain(self.module, Export::Partial, self.index, bytes)?;
-        let mut gathered = BinaryBuilder::with_capacity(states.len(), bytes);
+        let mut gathered = Gathered::new(states.len(), bytes);
         for (group, state) in states.iter().enumerate() {
             match (state, &empty) {
-                (State::At { array, row }, _) => gathered.append_value(arrays[*array].value(*row)),
-                (State::Empty, Some(Ok(empty))) => {
-                    gathered.append_value(empty.as_binary::<i32>().value(0));
-                }
+                (State::At { array, row }, _) => gathered.append(&arrays[*array], *row),
+                (State::Empty, Some(Ok(empty))) => gathered.append(empty.as_binary(), 0),
                 (State::Empty, Some(Err(error))) => {
                     self.group_errors.push(RowError { row: group, ..error.clone() });
                     gathered.append_null();

@@ -423,34 +423,39 @@ struct LocalGroups {
 
 const NOT_SEEN: u32 = u32::MAX;
 
+/// So many rows a group has at least, on average, where groups keep numbers.
+const ROWS_PER_GROUP: usize = 4;
+
 impl LocalGroups {
-    /// Of all rows at once: where most groups have rows, they keep their
-    /// numbers, so that the states come back in their places. Then there is a
-    /// state for groups without rows, too.
+    /// Of all rows at once: where there are far more rows than groups, these
+    /// keep their numbers, so that the states come back in their places. Then
+    /// there is a state for groups without rows, too.
     fn of_all(&mut self, groups: &[u32]) -> CallGroups {
         let count = groups.iter().max().map_or(0, |greatest| *greatest as usize + 1);
-        if count > groups.len() {
+        if count > groups.len() / ROWS_PER_GROUP {
             return self.of(groups);
         }
         CallGroups { of_rows: groups.to_vec(), of_states: (0..count as u32).collect() }
     }
 
     fn of(&mut self, groups: &[u32]) -> CallGroups {
-        let mut of_states = Vec::new();
-        let of_rows = groups
-            .iter()
-            .map(|&group| {
-                let at = group as usize;
-                if at >= self.local_of.len() {
-                    self.local_of.resize(at + 1, NOT_SEEN);
-                }
-                if self.local_of[at] == NOT_SEEN {
-                    self.local_of[at] = of_states.len() as u32;
-                    of_states.push(group);
-                }
-                self.local_of[at]
-            })
-            .collect();
+        let most = groups.iter().max().map_or(0, |greatest| *greatest as usize + 1);
+        if most > self.local_of.len() {
+            self.local_of.resize(most, NOT_SEEN);
+        }
+        // Whether a group is new nobody can predict, so there is no branch.
+        let mut of_states = vec![0; groups.len()];
+        let mut count = 0;
+        let of_row = |&group: &u32| {
+            let local = &mut self.local_of[group as usize];
+            let is_new = *local == NOT_SEEN;
+            of_states[count as usize] = group;
+            *local = if is_new { count } else { *local };
+            count += u32::from(is_new);
+            *local
+        };
+        let of_rows = groups.iter().map(of_row).collect();
+        of_states.truncate(count as usize);
         for &group in &of_states {
             self.local_of[group as usize] = NOT_SEEN;
         }
@@ -481,8 +486,9 @@ mod tests {
             let CallGroups { of_rows, of_states } = locals.of_all(groups);
             (of_rows, of_states)
         };
-        assert_eq!(of_all(&[3, 0, 3, 1]), (vec![3, 0, 3, 1], vec![0, 1, 2, 3]));
-        assert_eq!(of_all(&[4, 0, 4, 1]), (vec![0, 1, 0, 2], vec![4, 0, 1]));
+        let two = [2, 0, 2, 0, 2, 2, 0, 0, 2, 0, 2, 2];
+        assert_eq!(of_all(&two), (two.to_vec(), vec![0, 1, 2]));
+        assert_eq!(of_all(&[2, 0, 2, 1]), (vec![0, 1, 0, 2], vec![2, 0, 1]));
         assert_eq!(of_all(&[]), (vec![], vec![]));
     }
 }
