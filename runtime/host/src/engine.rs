@@ -18,9 +18,6 @@ pub(crate) const EPOCH: Duration = Duration::from_millis(20);
 const CORE_INSTANCES: u32 = 64;
 const MEMORIES: u32 = 4;
 const TABLES: u32 = 16;
-/// Memories of instances that are gone which the system takes back at once: one
-/// call and one message to the other cores for all of them.
-const DECOMMITS_AT_ONCE: usize = 8;
 /// Bytes of each table that stay resident between two instances.
 const TABLE_BYTES_KEPT: usize = 64 * 1024;
 
@@ -122,7 +119,6 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
         .linear_memory_keep_resident(0)
-        .decommit_batch_size(DECOMMITS_AT_ONCE)
         // The tables of most modules fit: zeroing them takes less than to have
         // the system take their pages away and give others.
         .table_keep_resident(TABLE_BYTES_KEPT);
