@@ -254,6 +254,28 @@ pub enum BatchError {
         /// what is wrong
         source: Box<EvaluationError>,
     },
+    /// The times that are to be materialized make no sense.
+    #[error("{reason}")]
+    WrongRange {
+        /// what is wrong, and what to do
+        reason: String,
+    },
+    /// The offline store failed.
+    #[error("the offline store {place} cannot {doing}: {reason}")]
+    OfflineStore {
+        /// its path or URL
+        place: String,
+        /// what it was to do
+        doing: &'static str,
+        /// what it says
+        reason: String,
+    },
+    /// The online store failed.
+    #[error(transparent)]
+    OnlineStore(#[from] unskew_store::StoreError),
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] unskew_registry::RegistryError),
     /// A mistake in Unskew itself.
     #[error("{path}: internal error: {reason}; please report it", path = path.display())]
     Internal {
@@ -294,6 +316,10 @@ impl BatchError {
             | Self::RowFailed { .. }
             | Self::TooManyErrors { .. }
             | Self::WrongSource { .. }
+            | Self::WrongRange { .. }
+            | Self::OfflineStore { .. }
+            | Self::OnlineStore(_)
+            | Self::Registry(_)
             | Self::Rows { .. } => true,
             Self::Training { source } => source.is_users(),
             Self::Evaluate { source, .. } => matches!(

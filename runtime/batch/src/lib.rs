@@ -32,6 +32,7 @@ mod errors_file;
 mod format;
 mod job;
 mod json_object;
+mod materialize;
 mod output;
 mod output_file;
 mod pipeline;
@@ -55,6 +56,10 @@ mod write_text;
 pub use error::BatchError;
 pub use format::{FileFormat, Packing, ParseFormatError};
 pub use job::{Job, ParquetCompression, ParseCompressionError};
+pub use materialize::{
+    MaterializeJob, MaterializeProgress, MaterializeRange, MaterializeStores, MaterializeSummary,
+    OfflineTables, PlannedSlice, ViewSummary, materialize,
+};
 pub use output_file::report_file_size_limit;
 pub use run::run;
 pub use source_files::{read_source, source_files};
