@@ -12,7 +12,8 @@ Installs what is missing and says so; prints one line when all is there.
 Parts:
   guest    what `unskew build` needs: a C compiler, a Rust for wasm32, and
            componentize-py in a Python environment of its own (the default)
-  test     guest, and what `make test` needs: pytest, jsonschema, pyarrow, pyyaml
+  test     guest, and what `make test` needs: pytest, jsonschema, pyarrow, pyyaml,
+           a Redis server and an S3-compatible one (moto)
   check    what `make check` needs: rustfmt, clippy, cargo-deny
   fuzz     what `make fuzz` needs: cargo-fuzz and a C++ compiler
   all      guest, test and check
@@ -258,9 +259,19 @@ setup_guest() {
     install_python build "\`unskew build\` makes modules from Python with it"
 }
 
+# Tests start it for themselves; where the package starts a service of its own (port 6379), they leave that alone.
+setup_redis() {
+    if have redis-server; then return; fi
+    install_packages 'tests of the online store start servers of it, on free ports' redis-server || fail \
+        'there is no redis-server' "$network_hint" \
+        "Without root: build Redis 6.2 or newer (https://redis.io/downloads), and put redis-server into your PATH."
+}
+
 setup_test() {
     setup_guest
+    setup_redis
     install_python test 'the tests of the Python SDK, of the examples and of our scripts use them'
+    install_python servers 'tests of the offline store start its S3-compatible server'
 }
 
 setup_check() {
