@@ -6,7 +6,9 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
-use crate::{build, completions, config, dev, explain, inspect, new, run, test, train};
+use crate::{
+    build, completions, config, dev, explain, inspect, materialize, new, run, test, train,
+};
 
 /// The version of this program and of the contract that it speaks.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -114,6 +116,10 @@ pub(crate) enum Command {
     Run(Box<run::RunArguments>),
     #[command(after_help = train::EXAMPLES)]
     Train(Box<train::TrainArguments>),
+    #[command(after_help = materialize::EXAMPLES)]
+    Materialize(materialize::MaterializeArguments),
+    #[command(after_help = materialize::INCREMENTAL_EXAMPLES)]
+    MaterializeIncremental(materialize::IncrementalArguments),
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArguments),
     #[command(after_help = completions::EXAMPLES)]

@@ -19,6 +19,7 @@ mod gate;
 mod inspect;
 mod interrupt;
 mod logging;
+mod materialize;
 mod module_report;
 mod new;
 mod project;
@@ -68,6 +69,10 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
+        Command::Materialize(arguments) => materialize::run(arguments, context),
+        Command::MaterializeIncremental(arguments) => {
+            materialize::run_incremental(arguments, context)
+        }
         Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }

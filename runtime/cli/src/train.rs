@@ -154,9 +154,9 @@ fn service(project: &FeatureProject, name: &str) -> anyhow::Result<Arc<ServicePl
 }
 
 /// The modules of a project as what computes its plan.
-struct ProjectModules<'a> {
-    project: &'a FeatureProject,
-    context: &'a Context,
+pub(crate) struct ProjectModules<'a> {
+    pub(crate) project: &'a FeatureProject,
+    pub(crate) context: &'a Context,
 }
 
 impl ProjectModules<'_> {

@@ -62,7 +62,8 @@ impl Inputs {
             inputs.files.push((path.clone(), file));
         }
         let is_there = |file: &&InputFile| inputs.files.iter().any(|(_, f)| f.place == file.place);
-        let gone: Vec<_> = known.iter().filter(|file| !is_there(file)).filter_map(times_of).collect();
+        let gone: Vec<_> =
+            known.iter().filter(|file| !is_there(file)).filter_map(times_of).collect();
         inputs.touched.extend(gone);
         Ok(inputs)
     }
@@ -100,7 +101,8 @@ fn identity(path: &Path, before: Option<&InputFile>) -> Result<(u64, String), Ba
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified = modified.map_or(0, |time| time.as_nanos());
     let same = before.filter(|before| {
-        before.bytes == metadata.len() && before.mark.split(' ').next() == Some(&*modified.to_string())
+        before.bytes == metadata.len()
+            && before.mark.split(' ').next() == Some(&*modified.to_string())
     });
     if let Some(before) = same {
         return Ok((metadata.len(), before.mark.clone()));

@@ -112,11 +112,7 @@ fn check_range(job: &MaterializeJob) -> Result<(), BatchError> {
     }
     if let Some(start) = start.filter(|start| *start >= end) {
         return Err(BatchError::WrongRange {
-            reason: format!(
-                "the start, {}, is not before the end, {}",
-                shown(start),
-                shown(end)
-            ),
+            reason: format!("the start, {}, is not before the end, {}", shown(start), shown(end)),
         });
     }
     Ok(())

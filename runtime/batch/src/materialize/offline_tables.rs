@@ -128,10 +128,7 @@ impl OfflineTables {
         let Some(bytes) = bytes else { return Ok(None) };
         let damaged = |error: &dyn std::fmt::Display| {
             let day = date_of(day);
-            self.failed(
-                "be read",
-                format!("{view} of {day}: {error}; materialize that day anew"),
-            )
+            self.failed("be read", format!("{view} of {day}: {error}; materialize that day anew"))
         };
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
             .and_then(|builder| builder.with_batch_size(1 << 16).build())

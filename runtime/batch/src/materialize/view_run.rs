@@ -15,9 +15,7 @@ use unskew_store::TableId;
 
 use crate::error::BatchError;
 use crate::materialize::inputs::{Inputs, hex};
-use crate::materialize::job::{
-    MaterializeJob, MaterializeRange, MaterializeStores, Surroundings,
-};
+use crate::materialize::job::{MaterializeJob, MaterializeRange, MaterializeStores, Surroundings};
 use crate::materialize::offline_tables::parquet_bytes;
 use crate::materialize::online::OnlineFiller;
 use crate::materialize::slices::{
@@ -98,12 +96,16 @@ impl<'a> ViewRun<'a> {
                     .touched
                     .iter()
                     .filter(is_touched)
-                    .map(|(first, last)| ((*first).max(covered.start), (*last).min(covered.end - 1)))
+                    .map(|(first, last)| {
+                        ((*first).max(covered.start), (*last).min(covered.end - 1))
+                    })
                     .collect();
                 if view.window.emits() && !inputs.touched.is_empty() {
                     // Any record may have moved the watermark, or revised.
                     days.extend(days_with_rows(&range, times, view));
-                    days.extend(before.iter().flat_map(|b| b.slices.iter().map(|s| day_of(s.start))));
+                    days.extend(
+                        before.iter().flat_map(|b| b.slices.iter().map(|s| day_of(s.start))),
+                    );
                 } else {
                     days.extend(days_touched(&touched));
                 }
@@ -168,8 +170,10 @@ impl<'a> ViewRun<'a> {
             // Slices of the current generation were noted by earlier runs, too;
             // those that this run did have a digest of its inputs.
             let tag = self.tag();
-            let is_done = |slice: &&Slice| slice.start == range.start && slice.digest.ends_with(&tag);
-            if done.iter().any(|slice| is_done(&slice)) {
+            let is_done = |slice: &Slice| {
+                (slice.start, slice.end) == (range.start, range.end) && slice.digest.ends_with(&tag)
+            };
+            if done.iter().any(is_done) {
                 summary.slices.push(planned(*day, &range, 0));
                 continue;
             }
