@@ -171,6 +171,8 @@ pub(crate) fn materialize(
         let registry = Registry::open(&config.registry_path).await;
         let registry = registry.map_err(|error| explained(error.into()))?;
         let stores = MaterializeStores { online: &*online, offline: &offline, registry: &registry };
+        let cancelled = || context.interrupt.raised();
+        let commit_point = |point: &str| aborts.passed(point);
         let done = unskew_batch::materialize(
             &job,
             &project.plan,
@@ -179,10 +181,11 @@ pub(crate) fn materialize(
             &modules,
             &module_digest,
             progress,
-            &|| context.interrupt.raised(),
-            &|point| aborts.passed(point),
-        );
-        let done = done.await.map_err(explained);
+            &cancelled,
+            &commit_point,
+        )
+        .await
+        .map_err(explained);
         registry.close().await;
         done
     })

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::TimestampMicrosecondType;
 use sha2::{Digest as _, Sha256};
 use unskew_definition::DataType;
@@ -155,7 +155,6 @@ fn event_times(
             let (first, last) = times.unwrap_or((time, time));
             times = Some((time.min(first), time.max(last)));
         }
-        debug_assert_eq!(column.len(), batch.num_rows());
     }
     Ok((rows, times))
 }

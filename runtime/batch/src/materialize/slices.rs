@@ -62,7 +62,7 @@ pub(crate) fn rows_within(
     if rows.len() == table.num_rows() {
         return Ok(table.clone());
     }
-    Ok(take_record_batch(table, &UInt32Array::from(rows)).map_err(internal)?)
+    take_record_batch(table, &UInt32Array::from(rows)).map_err(internal)
 }
 
 /// What a day holds once the rows of `range` are replaced.
@@ -79,7 +79,7 @@ pub(crate) fn replaced(
     if first.num_rows() + last.num_rows() == 0 {
         return Ok(new);
     }
-    Ok(concat_batches(&new.schema(), [&first, &new, &last]).map_err(internal)?)
+    concat_batches(&new.schema(), [&first, &new, &last]).map_err(internal)
 }
 
 /// A digest of a table's columns and values: SHA-256 of its Arrow IPC form
