@@ -276,6 +276,21 @@ pub enum BatchError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] unskew_registry::RegistryError),
+    /// A plan could not be run: the machine's or our own fault.
+    #[error("the training set cannot be built: {reason}")]
+    Plan {
+        /// what happened
+        reason: String,
+    },
+    /// Columns that were not read would decide between rows of one entity and
+    /// one time; the job is begun again, and reads them.
+    #[error(
+        "source {source_name}: rows of one entity and one time differ in columns that were not read"
+    )]
+    UnreadColumns {
+        /// the source
+        source_name: String,
+    },
     /// A mistake in Unskew itself.
     #[error("{path}: internal error: {reason}; please report it", path = path.display())]
     Internal {
@@ -330,8 +345,15 @@ impl BatchError {
             Self::DiskFull { .. }
             | Self::Write { .. }
             | Self::Cancelled
+            | Self::Plan { .. }
+            | Self::UnreadColumns { .. }
             | Self::Internal { .. } => false,
         }
+    }
+
+    /// A service that cannot be evaluated.
+    pub(crate) fn training(source: EvaluationError) -> Self {
+        Self::Training { source: Box::new(source) }
     }
 
     /// From what the system says about reading `path`.

@@ -54,6 +54,15 @@ impl FileFormat {
         }
     }
 
+    /// Whether the file as a whole is packed.
+    pub(crate) fn is_packed(self) -> bool {
+        matches!(
+            self,
+            Self::Csv(Packing::Gzip | Packing::Zstd)
+                | Self::JsonLines(Packing::Gzip | Packing::Zstd)
+        )
+    }
+
     /// Every format's name, for help texts and completions.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)

@@ -31,16 +31,21 @@ mod error;
 mod errors_file;
 mod format;
 mod job;
+mod job_state;
 mod json_object;
 mod materialize;
+mod operator;
 mod output;
 mod output_file;
+mod partition;
 mod pipeline;
 mod plan;
 mod read_csv;
 mod read_jsonl;
 mod read_parquet;
+mod resources;
 mod run;
+mod scan;
 mod sink;
 mod source;
 mod source_files;
@@ -61,10 +66,15 @@ pub use materialize::{
     OfflineTables, PlannedSlice, ViewSummary, materialize,
 };
 pub use output_file::report_file_size_limit;
+pub use resources::{DEFAULT_MEMORY_LIMIT_BYTES, Resources};
 pub use run::run;
 pub use source_files::{read_source, source_files};
 pub use statistics::{Number, OutputStatistics};
 pub use summary::{Progress, Summary};
 pub use table_reader::TableReader;
 pub use table_writer::TableWriter;
-pub use train::{FeatureSummary, SourceSummary, TrainingJob, TrainingSummary, train};
+pub use train::{
+    FeatureSummary, InputFile, Recipe, RecipeOptions, SourceSummary, TrainingCounters, TrainingJob,
+    TrainingManifest, TrainingProgress, TrainingSummary, definitions_digest, features_of,
+    look_at_inputs, modules_of, train,
+};

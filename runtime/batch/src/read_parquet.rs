@@ -32,10 +32,11 @@ const BATCH_BYTES: u64 = 8 << 20;
 const SHORTEST: u64 = 12;
 
 /// A Parquet file whose schema is known.
+#[derive(Debug)]
 pub(crate) struct ParquetFile {
-    path: PathBuf,
-    file: File,
-    metadata: ArrowReaderMetadata,
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    pub(crate) metadata: ArrowReaderMetadata,
     /// All columns of the file.
     pub(crate) schema: SchemaRef,
 }
@@ -60,6 +61,16 @@ impl ParquetFile {
             schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
         }
         Ok(Self { path: path.to_owned(), file, metadata, schema })
+    }
+
+    /// Refuses columns that cannot be read.
+    pub(crate) fn check_columns(&self, columns: &[usize]) -> Result<(), BatchError> {
+        check_compression(&self.path, self.metadata.metadata(), columns)
+    }
+
+    /// The error for a row group that cannot be read.
+    pub(crate) fn damaged(&self, row_group: usize, first_row: u64, reason: String) -> BatchError {
+        damaged(&self.path, row_group, first_row, &reason)
     }
 
     /// Reads the columns at `columns` (ascending), and keeps those at `kept`
@@ -215,7 +226,11 @@ fn check_compression(
 
 /// How many rows of a row group a batch may have so that it does not grow too
 /// large.
-fn batch_rows(row_group: &RowGroupMetaData, mask: &ProjectionMask) -> usize {
+pub(crate) fn batch_rows(
+    row_group: &RowGroupMetaData,
+    mask: &ProjectionMask,
+    most: usize,
+) -> usize {
     let columns = row_group.columns().iter().enumerate();
     let read = columns.filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, column)| column);
     let bytes = read.map(|column| {
@@ -224,7 +239,7 @@ fn batch_rows(row_group: &RowGroupMetaData, mask: &ProjectionMask) -> usize {
         u64::try_from(column.uncompressed_size().max(unpacked)).unwrap_or(0)
     });
     let row_bytes = bytes.sum::<u64>() / rows_of(row_group).max(1);
-    usize::try_from(BATCH_BYTES / row_bytes.max(1)).unwrap_or(PIECE_ROWS).clamp(1, PIECE_ROWS)
+    usize::try_from(BATCH_BYTES / row_bytes.max(1)).unwrap_or(most).clamp(1, most)
 }
 
 /// Reads one row group after the other, so that damage is reported where it is.
@@ -279,7 +294,7 @@ impl ParquetSource {
                 let metadata = self.metadata.clone();
                 let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
                     .with_projection(self.mask.clone())
-                    .with_batch_size(batch_rows(group, &self.mask))
+                    .with_batch_size(batch_rows(group, &self.mask, PIECE_ROWS))
                     .with_row_groups(vec![self.row_group]);
                 guarded(|| builder.build())?
             }
@@ -292,17 +307,23 @@ impl ParquetSource {
     }
 
     fn damaged(&self, reason: String) -> BatchError {
-        BatchError::RowGroup {
-            path: self.path.clone(),
-            row_group: self.row_group,
-            first_row: self.first_row,
-            reason: format!("it cannot be read, the file is damaged: {reason}"),
-        }
+        damaged(&self.path, self.row_group, self.first_row, &reason)
+    }
+}
+
+fn damaged(path: &Path, row_group: usize, first_row: u64, reason: &str) -> BatchError {
+    BatchError::RowGroup {
+        path: path.to_owned(),
+        row_group,
+        first_row,
+        reason: format!("it cannot be read, the file is damaged: {reason}"),
     }
 }
 
 /// Runs the Parquet reader, which panics on some damaged files.
-fn guarded<T, E: std::fmt::Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+pub(crate) fn guarded<T, E: std::fmt::Display>(
+    read: impl FnOnce() -> Result<T, E>,
+) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => Err(panic_message(panic.as_ref())),

@@ -1,26 +1,38 @@
 //! Training sets: labels in, what a service would have answered at each
 //! label's time out.
 
+mod attempt;
+mod feature_names;
+mod label_columns;
+mod label_order;
 mod labels;
+mod manifest;
+mod point_in_time;
+mod questions;
+mod recipe;
+mod tally;
+mod training_set;
+mod view_group;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{Field, FieldRef, Schema};
 use serde::Serialize;
 use unskew_definition::Name;
-use unskew_executor::rows::{AcceptedRows, DeadLetter};
-use unskew_executor::service::{ServiceAnswers, ServiceFeatureAnswers, ServiceOperator};
-use unskew_executor::{FeatureStatus, ModuleCatalog};
+use unskew_executor::service::ServiceOperator;
+use unskew_executor::{Evaluator, FeatureStatus, ModuleCatalog};
 use unskew_plan::{ServiceFeature, SourcePlan};
 
 use crate::error::BatchError;
 use crate::job::ParquetCompression;
-use crate::source_files::read_source;
-use crate::table_writer::TableWriter;
-use crate::train::labels::LabelFile;
+use crate::resources::Resources;
+use crate::train::attempt::Attempt;
+use crate::train::manifest::TRAINING_MANIFEST_FORM;
+
+pub use crate::train::manifest::{InputFile, Recipe, RecipeOptions, TrainingManifest};
+pub use crate::train::recipe::{definitions_digest, features_of, modules_of};
 
 /// What a training set is made of.
 #[derive(Clone, Debug)]
@@ -28,8 +40,8 @@ pub struct TrainingJob {
     /// The file of labels: entities, times, and whatever else it has, which is
     /// kept.
     pub labels: PathBuf,
-    /// The file that is written.
-    pub output: PathBuf,
+    /// The file that is written; none to see what it takes.
+    pub output: Option<PathBuf>,
     /// The column of the labels that holds their times.
     pub label_time: String,
     /// Columns of join keys and request fields, where they have other names:
@@ -41,13 +53,22 @@ pub struct TrainingJob {
     pub full_feature_names: bool,
     /// How a Parquet output is compressed.
     pub compression: ParquetCompression,
+    /// What it may use of the machine.
+    pub resources: Resources,
+    /// What it is built of, with the evaluator: then a manifest is written
+    /// beside the output.
+    pub recipe: Option<(Recipe, Evaluator)>,
 }
 
 /// What became of a training set.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainingSummary {
     /// The file that was written.
-    pub output: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<PathBuf>,
+    /// The manifest beside it.
+    #[serde(skip)]
+    pub manifest: Option<TrainingManifest>,
     /// Labels read and rows written.
     pub labels: u64,
     /// What was read of each source.
@@ -58,9 +79,14 @@ pub struct TrainingSummary {
     pub left_out: BTreeMap<String, u64>,
     /// How many labels are at the very time of an event of their entity, whose
     /// source does not say when it was known.
-    pub labels_at_event_time: usize,
+    pub labels_at_event_time: u64,
     /// What is worth a second look.
     pub warnings: Vec<String>,
+    /// What it took.
+    pub counters: TrainingCounters,
+    /// The plan that was run, with what its operators counted.
+    #[serde(skip)]
+    pub plan: String,
 }
 
 /// What was read of a source.
@@ -70,9 +96,9 @@ pub struct SourceSummary {
     pub source: Name,
     /// Files read.
     pub files: usize,
-    /// Rows that count.
+    /// Rows that count, and that some label's time lets matter.
     pub rows: u64,
-    /// Rows that do not: how many, by reason.
+    /// Rows that do not count: how many, by reason.
     pub dead_letters: BTreeMap<String, u64>,
     /// The first of them, in words.
     pub first_dead_letter: Option<String>,
@@ -89,168 +115,139 @@ pub struct FeatureSummary {
     pub first_error: Option<String>,
 }
 
-/// Builds a training set in memory: reads the labels and all events, answers
-/// each label as of its time, writes labels and features together. The output
-/// appears when it is whole, or not at all.
+/// What a training set took. None of it depends on the values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TrainingCounters {
+    /// Row groups of Parquet files that were read, and that were not, since
+    /// their event times lie outside of what labels can see.
+    pub row_groups_read: u64,
+    /// See above.
+    pub row_groups_pruned: u64,
+    /// Columns of a Parquet file that were read, of each scan, and that nothing
+    /// needs.
+    pub columns_read: u64,
+    /// See above.
+    pub columns_pruned: u64,
+    /// Rows of sources read, and those of them that no label can see.
+    pub rows_read: u64,
+    /// See above.
+    pub rows_outside_time: u64,
+    /// Parts of the entities that were sorted, and those that came in order.
+    pub sorts: u64,
+    /// See above.
+    pub sorts_skipped: u64,
+    /// Bytes that did not fit the memory limit and went through temporary
+    /// files.
+    pub bytes_spilled: u64,
+    /// How often they did.
+    pub spills: u64,
+    /// Calls into modules.
+    pub wasm_calls: u64,
+    /// Rows handed to modules.
+    pub wasm_rows: u64,
+}
+
+/// How far a training set is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrainingProgress {
+    /// Rows of sources read.
+    pub rows_read: u64,
+    /// Rows to read, as far as files say.
+    pub rows_known: u64,
+    /// Answers that views gave, and all that they will give.
+    pub labels_answered: u64,
+    /// See above.
+    pub labels_asked: u64,
+    /// Labels written, with their features.
+    pub labels_written: u64,
+    /// All labels.
+    pub labels: u64,
+}
+
+/// Builds a training set: answers each label as of its time, and writes labels
+/// and features together, in the labels' order. What does not fit the memory
+/// limit goes through temporary files. The output appears when it is whole, or
+/// not at all.
 pub fn train(
     job: &TrainingJob,
     features: &[ServiceFeature],
     files: &dyn Fn(&SourcePlan) -> Result<Vec<PathBuf>, BatchError>,
     modules: &dyn ModuleCatalog,
-    progress: &mut dyn FnMut(&str, u64),
+    progress: &mut dyn FnMut(TrainingProgress),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<TrainingSummary, BatchError> {
-    let failed = |source| BatchError::Training { source: Box::new(source) };
-    let operator = ServiceOperator::new(features, modules).map_err(failed)?;
-    let labels = LabelFile::read(&job.labels, cancelled)?;
-    let questions = labels.questions(job, &operator)?;
-    let names = column_names(job, features, &labels.batch)?;
-
-    let mut rows: BTreeMap<Name, AcceptedRows> = BTreeMap::new();
-    let mut sources = Vec::new();
-    for source in operator.sources() {
-        let files = files(&source)?;
-        let name = source.name.to_string();
-        let accepted = read_source(&source, &files, &mut |rows| progress(&name, rows), cancelled)?;
-        sources.push(SourceSummary::new(&accepted, files.len()));
-        rows.insert(source.name.clone(), accepted);
+    job.resources.check()?;
+    let service = ServiceOperator::new(features, modules).map_err(BatchError::training)?;
+    let service = Arc::new(service);
+    let mut inputs = BTreeMap::new();
+    for source in service.sources() {
+        inputs.insert(source.name.clone(), files(&source)?);
     }
-    let answers = operator.answer(&rows, &questions).map_err(failed)?;
-    if cancelled() {
-        return Err(BatchError::Cancelled);
-    }
-
-    let table = table(job, &labels.batch, &names, &answers)?;
-    let mut writer = TableWriter::create(&job.output, &table.schema(), job.compression)?;
-    writer.write(&table)?;
-    writer.commit()?;
-    let ServiceAnswers { features, dead_letters, mut warnings, at_event_time } = answers;
-    if at_event_time > 0 {
-        warnings.push(format!(
-            "{at_event_time} of {} labels are at the very time of an event of their entity, which counts; if events are known only later, give their source a created_timestamp",
-            table.num_rows()
-        ));
-    }
-    Ok(TrainingSummary {
-        output: job.output.clone(),
-        labels: table.num_rows() as u64,
-        sources,
-        features: features
-            .iter()
-            .zip(&names)
-            .map(|(f, name)| FeatureSummary::new(f, name))
-            .collect(),
-        left_out: by_reason(&dead_letters),
-        labels_at_event_time: at_event_time,
-        warnings,
-    })
-}
-
-/// The names of the features' columns, none of which may be one of the labels'.
-fn column_names(
-    job: &TrainingJob,
-    features: &[ServiceFeature],
-    labels: &RecordBatch,
-) -> Result<Vec<String>, BatchError> {
-    let of = |feature: &ServiceFeature| {
-        let (id, name) = (feature.view.id(), &feature.field().name);
-        let is_other = |other: &ServiceFeature| {
-            other.view.id().name == id.name && other.view.id().version != id.version
-        };
-        match job.full_feature_names {
-            // Versions of one view stand side by side.
-            true if features.iter().any(is_other) => format!("{}_v{}__{name}", id.name, id.version),
-            true => format!("{}__{name}", id.name),
-            false => name.to_string(),
-        }
-    };
-    let names: Vec<String> = features.iter().map(of).collect();
-    let schema = labels.schema();
-    for (at, name) in names.iter().enumerate() {
-        let status = status_name(name);
-        let is_twice = names[..at].contains(name);
-        let is_label = schema.column_with_name(name).is_some()
-            || (job.statuses && schema.column_with_name(&status).is_some());
-        if is_twice || is_label {
-            return Err(BatchError::NameClash {
-                column: name.clone(),
-                which: match is_twice {
-                    true => "two features of the service".to_owned(),
-                    false => "a column of the labels and a feature".to_owned(),
-                },
-                advice: "name features by their views, too, with --full-feature-names, or rename the labels' column".to_owned(),
-            });
-        }
-    }
-    Ok(names)
-}
-
-fn status_name(feature: &str) -> String {
-    format!("{feature}__status")
-}
-
-/// The labels, then the features.
-fn table(
-    job: &TrainingJob,
-    labels: &RecordBatch,
-    names: &[String],
-    answers: &ServiceAnswers,
-) -> Result<RecordBatch, BatchError> {
-    let mut fields: Vec<FieldRef> = labels.schema().fields().iter().cloned().collect();
-    let mut columns: Vec<ArrayRef> = labels.columns().to_vec();
-    for (ServiceFeatureAnswers { answers, .. }, name) in answers.features.iter().zip(names) {
-        fields.push(Arc::new(Field::new(name, answers.values.data_type().clone(), true)));
-        columns.push(Arc::clone(&answers.values));
-        if job.statuses {
-            fields.push(Arc::new(Field::new(
-                status_name(name),
-                arrow::datatypes::DataType::Utf8,
-                false,
-            )));
-            let statuses = answers.statuses.iter().map(|status| status.as_str());
-            columns.push(Arc::new(StringArray::from_iter_values(statuses)));
-        }
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| {
-        BatchError::Internal { path: job.output.clone(), reason: error.to_string() }
-    })
-}
-
-fn by_reason(dead_letters: &[DeadLetter]) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for letter in dead_letters {
-        *counts.entry(letter.reason.to_string()).or_insert(0) += 1;
-    }
-    counts
-}
-
-impl SourceSummary {
-    fn new(rows: &AcceptedRows, files: usize) -> Self {
-        let first = rows.dead_letters.first().map(|letter| {
-            format!("{}, row {}: {}: {}", letter.place, letter.row, letter.reason, letter.detail)
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looked_at = job.recipe.is_some().then(|| {
+            let (stop, inputs) = (&stop, &inputs);
+            scope.spawn(|| {
+                let stop = || stop.load(Ordering::Relaxed);
+                look_at_inputs(&job.labels, inputs, &stop)
+            })
         });
-        Self {
-            source: rows.source.name.clone(),
-            files,
-            rows: rows.batch.num_rows() as u64,
-            dead_letters: by_reason(&rows.dead_letters),
-            first_dead_letter: first,
+        let mut whole_rows = BTreeSet::new();
+        let done = loop {
+            let attempt = Attempt {
+                job,
+                service: &service,
+                inputs: &inputs,
+                modules,
+                whole_rows: &whole_rows,
+            };
+            match attempt.run(progress, cancelled) {
+                // Seldom; and each source comes to this once.
+                Err(BatchError::UnreadColumns { source_name })
+                    if whole_rows.insert(source_name.clone()) => {}
+                done => break done,
+            }
+        };
+        if done.is_err() {
+            stop.store(true, Ordering::Relaxed);
         }
-    }
+        let looked_at = looked_at.map(|thread| {
+            thread.join().unwrap_or_else(|_| {
+                Err(BatchError::Plan { reason: "its files could not be looked at".to_owned() })
+            })
+        });
+        let mut summary = done?;
+        if let (Some(looked_at), Some((recipe, evaluator)), Some(output)) =
+            (looked_at, &job.recipe, &job.output)
+        {
+            let (labels, sources) = looked_at?;
+            let manifest = TrainingManifest {
+                training_manifest: TRAINING_MANIFEST_FORM,
+                evaluator_id: evaluator.id(),
+                evaluator: evaluator.clone(),
+                recipe: recipe.clone(),
+                labels,
+                sources,
+                output: InputFile::of(output, cancelled)?,
+                rows: summary.labels,
+            };
+            manifest.write(output)?;
+            summary.manifest = Some(manifest);
+        }
+        Ok(summary)
+    })
 }
 
-impl FeatureSummary {
-    fn new(feature: &ServiceFeatureAnswers, column: &str) -> Self {
-        let mut statuses = BTreeMap::new();
-        for status in &feature.answers.statuses {
-            *statuses.entry(*status).or_insert(0) += 1;
-        }
-        let first = feature.answers.errors.first();
-        Self {
-            column: column.to_owned(),
-            statuses,
-            first_error: first
-                .map(|error| format!("label {}: {}: {}", error.row, error.status, error.message)),
-        }
-    }
+/// What tells whether the files of a training set are the same another time.
+pub fn look_at_inputs(
+    labels: &Path,
+    sources: &BTreeMap<Name, Vec<PathBuf>>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(InputFile, BTreeMap<Name, Vec<InputFile>>), BatchError> {
+    let labels = InputFile::of(labels, cancelled)?;
+    let of = |files: &Vec<PathBuf>| -> Result<Vec<InputFile>, BatchError> {
+        files.iter().map(|file| InputFile::of(file, cancelled)).collect()
+    };
+    let sources = sources.iter().map(|(name, files)| Ok((name.clone(), of(files)?)));
+    Ok((labels, sources.collect::<Result<_, BatchError>>()?))
 }

@@ -1,6 +1,6 @@
 //! Parquet as an output.
 //!
-//! Row groups of at most 1,048,576 rows and about 128 MiB, pages of about
+//! Row groups of at most 1,048,576 rows and about 32 MiB, pages of about
 //! 1 MiB, compressed with zstd at level 1 unless told otherwise: files about as
 //! small as with higher levels at a fraction of their time.
 
@@ -21,7 +21,7 @@ use crate::sink::{Encode, Encoded, Finished, Sink};
 use crate::source::Kept;
 
 const ROW_GROUP_ROWS: usize = 1 << 20;
-const ROW_GROUP_BYTES: usize = 128 << 20;
+const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Puts the transform's outputs behind the kept columns.
 pub(crate) struct ParquetEncoder {

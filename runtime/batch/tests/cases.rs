@@ -12,7 +12,8 @@ use arrow::datatypes::{Field, Schema};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use unskew_batch::{
-    BatchError, ParquetCompression, TableReader, TableWriter, TrainingJob, source_files, train,
+    BatchError, ParquetCompression, Resources, TableReader, TableWriter, TrainingJob, source_files,
+    train,
 };
 use unskew_cases::{Answer, Case, Question, case_files, event_batch, spelled};
 use unskew_definition::DataType;
@@ -30,17 +31,29 @@ fn every_case_is_answered_from_files_as_it_says() {
             continue;
         }
         let ending = ["csv", "jsonl", "parquet", "csv.gz", "jsonl.zst"][at % 5];
-        if let Err(error) = run(path, ending) {
-            wrong.push(format!("{name} ({ending}): {error:#}"));
+        for (how, resources) in [
+            ("as it comes", Resources::default()),
+            ("in many parts, on disk", small()),
+            ("in one part", Resources { buckets: Some(1), threads: 1, ..Resources::default() }),
+        ] {
+            if let Err(error) = run(path, ending, &resources) {
+                wrong.push(format!("{name} ({ending}, {how}): {error:#}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{} cases are not as they say:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn run(path: &Path, ending: &str) -> anyhow::Result<()> {
+/// So little memory that all rows go through files, in many parts.
+fn small() -> Resources {
+    let default = Resources::default();
+    Resources { memory_limit_bytes: 1 << 20, threads: 3, buckets: Some(61), ..default }
+}
+
+fn run(path: &Path, ending: &str, resources: &Resources) -> anyhow::Result<()> {
     let case = Case::read(path)?;
     let folder = tempfile::tempdir()?;
-    match (evaluate(&case, path, folder.path(), ending), case.error.is_empty()) {
+    match (evaluate(&case, path, folder.path(), ending, resources), case.error.is_empty()) {
         (Ok(()), true) => Ok(()),
         (Err(error), true) => Err(error),
         (Ok(()), false) => bail!("it is refused with {:?}, and was not", case.error),
@@ -53,7 +66,13 @@ fn run(path: &Path, ending: &str) -> anyhow::Result<()> {
     }
 }
 
-fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Result<()> {
+fn evaluate(
+    case: &Case,
+    path: &Path,
+    folder: &Path,
+    ending: &str,
+    resources: &Resources,
+) -> anyhow::Result<()> {
     let plan = case.plan(path)?;
     for source in &plan.sources {
         write_events(case, source, folder, ending)?;
@@ -63,12 +82,14 @@ fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Re
         write_labels(case, &questions, &labels)?;
         let job = TrainingJob {
             labels,
-            output: folder.join(format!("training{at}.parquet")),
+            output: Some(folder.join(format!("training{at}.parquet"))),
             label_time: "label time".to_owned(),
             columns: Vec::new(),
             statuses: true,
             full_feature_names: true,
             compression: ParquetCompression::default(),
+            resources: resources.clone(),
+            recipe: None,
         };
         let files = |source: &SourcePlan| -> Result<Vec<PathBuf>, BatchError> {
             source_files(source, folder, &[format!("{}.*", source.name)])
@@ -86,12 +107,12 @@ fn evaluate(case: &Case, path: &Path, folder: &Path, ending: &str) -> anyhow::Re
                 asked.push(feature.clone());
             }
         }
-        let summary = train(&job, &asked, &files, &NoModules, &mut |_, _| {}, &|| false)?;
+        let summary = train(&job, &asked, &files, &NoModules, &mut |_| {}, &|| false)?;
         if let Some(warnings) = &case.warnings {
-            let found = summary.labels_at_event_time;
+            let found = summary.labels_at_event_time as usize;
             ensure!(found == warnings.labels_at_event_time, "{found} labels at an event's time");
         }
-        let table = read(&job.output)?;
+        let table = read(job.output.as_deref().context("an output")?)?;
         ensure!(table.num_rows() == questions.len(), "one row for each label");
         for ((name, feature), column) in names.iter().zip(&features).zip(columns) {
             let summary = &summary.features[column];

@@ -1,12 +1,16 @@
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
+use unskew_batch::{ParquetCompression, TrainingCounters, TrainingJob, TrainingSummary};
 use unskew_plan::FeaturePlan;
 
 use crate::context::Context;
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
-use crate::terminal::{self, harmless};
+use crate::terminal::{self, harmless, thousands};
+use crate::train::{self, InputOptions, ResourceOptions};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -15,7 +19,9 @@ Examples:
   unskew explain --project shop fraud     one service, with the views behind it
   unskew explain shop --lineage           what depends on what, column by column
   unskew explain shop --json | jq '.feature_views[].name'
-  unskew explain definitions.yaml         a file of definitions, without modules";
+  unskew explain definitions.yaml         a file of definitions, without modules
+  unskew explain shop fraud --analyze --labels labels.parquet
+                                          what a training set takes: the plan, with what it counted";
 
 /// Show what the definitions of a project come to, or all their mistakes
 ///
@@ -36,12 +42,28 @@ pub(crate) struct ExplainArguments {
     /// services
     #[arg(long)]
     lineage: bool,
+    /// Run the plan of a service's training set, write nothing, and show what
+    /// each part of it took: row groups and columns not read, bytes spilled,
+    /// sorts skipped, calls into modules
+    #[arg(long, requires = "labels", conflicts_with = "lineage")]
+    analyze: bool,
+    /// The file of labels, for --analyze
+    #[arg(short, long, value_name = "F", requires = "analyze")]
+    labels: Option<PathBuf>,
+    #[command(flatten)]
+    inputs: InputOptions,
+    #[command(flatten)]
+    resources: ResourceOptions,
 }
 
 pub(crate) fn run(arguments: &ExplainArguments, context: &Context) -> anyhow::Result<()> {
-    let ExplainArguments { what, project, lineage } = arguments;
+    let ExplainArguments { what, project, lineage, analyze: _, labels, inputs: _, resources: _ } =
+        arguments;
     let (path, name) = asked_for(what, project.as_deref())?;
     let project = FeatureProject::open(&path, context)?;
+    if let Some(labels) = labels {
+        return analyze(arguments, labels, name.as_deref(), &project, context);
+    }
     let part = match &name {
         None => project.plan,
         Some(name) => project.plan.only(name).ok_or_else(|| no_such(name, &project.plan))?,
@@ -52,6 +74,77 @@ pub(crate) fn run(arguments: &ExplainArguments, context: &Context) -> anyhow::Re
         (false, false) => Ok(terminal::print(&harmless(&part.to_string()))?),
         (false, true) => Ok(terminal::print(&harmless(&part.lineage.to_string()))?),
     }
+}
+
+/// Runs a training set of a service, for what it takes.
+fn analyze(
+    arguments: &ExplainArguments,
+    labels: &Path,
+    name: Option<&str>,
+    project: &FeatureProject,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let Some(name) = name else {
+        return Err(UserError::new("--analyze is of one service")
+            .help("name it: unskew explain DIR SERVICE --analyze --labels F")
+            .into());
+    };
+    let service = train::service(project, name)?;
+    let InputOptions { label_time, column, source } = &arguments.inputs;
+    let job = TrainingJob {
+        labels: labels.to_owned(),
+        output: None,
+        label_time: label_time.clone(),
+        columns: column.clone(),
+        statuses: true,
+        full_feature_names: true,
+        compression: ParquetCompression::default(),
+        resources: arguments.resources.resources(),
+        recipe: None,
+    };
+    let files = train::sources_of(project, source)?;
+    let summary = train::execute(&job, &service, &files, project, context)?;
+    if context.json {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            plan: &'a str,
+            #[serde(flatten)]
+            summary: &'a TrainingSummary,
+        }
+        return terminal::print_json(&Document { plan: &summary.plan, summary: &summary });
+    }
+    let TrainingCounters {
+        row_groups_read,
+        row_groups_pruned,
+        columns_read,
+        columns_pruned,
+        rows_read,
+        rows_outside_time,
+        sorts,
+        sorts_skipped,
+        bytes_spilled,
+        spills,
+        wasm_calls,
+        wasm_rows,
+    } = summary.counters;
+    let mut text = harmless(&summary.plan).into_owned();
+    for (name, value) in [
+        ("row groups read", row_groups_read),
+        ("row groups pruned by time", row_groups_pruned),
+        ("columns read", columns_read),
+        ("columns pruned", columns_pruned),
+        ("rows read", rows_read),
+        ("rows that no label can see", rows_outside_time),
+        ("sorts", sorts),
+        ("sorts skipped", sorts_skipped),
+        ("bytes spilled", bytes_spilled),
+        ("spills", spills),
+        ("calls into Wasm", wasm_calls),
+        ("rows handed to Wasm", wasm_rows),
+    ] {
+        let _ = writeln!(text, "{name}: {}", thousands(value));
+    }
+    Ok(terminal::print(&text)?)
 }
 
 /// The project and the name among the words given: `DIR NAME`, and either may

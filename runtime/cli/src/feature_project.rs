@@ -69,6 +69,11 @@ impl FeatureProject {
         Ok(Self { dir, config, plan, places: modules, compiled: RefCell::new(compiled) })
     }
 
+    /// The modules that were needed so far.
+    pub(crate) fn loaded_modules(&self) -> Vec<CompiledModule> {
+        self.compiled.borrow().values().cloned().collect()
+    }
+
     /// A module of the project, ready to be called: built where its source
     /// changed, compiled at its first use.
     pub(crate) fn module(&self, name: &Name, context: &Context) -> anyhow::Result<CompiledModule> {

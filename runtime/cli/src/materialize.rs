@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -13,11 +13,11 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use unskew_batch::{
     BatchError, MaterializeJob, MaterializeProgress, MaterializeRange, MaterializeStores,
-    MaterializeSummary, OfflineTables, PlannedSlice, ViewSummary, source_files,
+    MaterializeSummary, OfflineTables, PlannedSlice, ViewSummary,
 };
 use unskew_definition::{DataType, Name};
 use unskew_executor::text::{ColumnBuilder, print_utc};
-use unskew_plan::{OnDemandOrigin, SourcePlan, ViewPlan, ViewReference};
+use unskew_plan::{OnDemandOrigin, ViewPlan, ViewReference};
 use unskew_registry::Registry;
 use unskew_store::{
     EmbeddedSettings, OnlineStore, OnlineStoreSettings, RedisSettings, open_online_store,
@@ -29,7 +29,7 @@ use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
 use crate::run::{explained, pair};
 use crate::terminal::{self, FAINT, GOOD, WARNING, harmless, paint, thousands};
-use crate::train::ProjectModules;
+use crate::train::{ProjectModules, sources_of};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -108,13 +108,6 @@ pub(crate) fn run_incremental(
 fn execute(what: &What, range: MaterializeRange, context: &Context) -> anyhow::Result<()> {
     let project = FeatureProject::open(&what.project, context)?;
     let views = views(&project, &what.names)?;
-    let names: Vec<&str> = project.plan.sources.iter().map(|s| s.name.as_str()).collect();
-    if let Some((unknown, _)) = what.source.iter().find(|(name, _)| !names.contains(&&**name)) {
-        let help = unskew_definition::meant(unknown, names.iter().copied());
-        return Err(UserError::new(format!("the project has no source {unknown}"))
-            .help(help)
-            .into());
-    }
     let bar = Bar::new(context.progress_wanted());
     let _cleans_up = context.interrupt.defer();
     let begun = Instant::now();
@@ -136,14 +129,7 @@ pub(crate) fn materialize(
     context: &Context,
     progress: &dyn Fn(&MaterializeProgress),
 ) -> anyhow::Result<MaterializeSummary> {
-    let files = |source: &SourcePlan| {
-        let given = sources.iter().filter(|(name, _)| source.name == **name);
-        let given: Vec<String> = given.map(|(_, path)| path.clone()).collect();
-        match given.is_empty() {
-            true => source_files(source, &project.dir, &source.files),
-            false => source_files(source, Path::new(""), &given),
-        }
-    };
+    let files = sources_of(project, sources)?;
     let digests: RefCell<BTreeMap<Name, String>> = RefCell::default();
     let module_digest = |name: &Name| -> Result<String, BatchError> {
         if let Some(digest) = digests.borrow().get(name) {

@@ -1,26 +1,27 @@
+mod execution;
+mod from_manifest;
+
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 use unskew_batch::{
-    FeatureSummary, ParquetCompression, SourceSummary, TrainingJob, TrainingSummary, source_files,
+    FeatureSummary, ParquetCompression, Recipe, RecipeOptions, SourceSummary, TrainingJob,
+    TrainingManifest, TrainingSummary,
 };
-use unskew_definition::Name;
-use unskew_executor::{
-    AggregateKernel, EvaluationError, ModuleAggregate, ModuleCatalog, ModuleTransform,
-    TransformKernel,
-};
-use unskew_plan::{ServicePlan, SourcePlan};
+use unskew_plan::SourcePlan;
 
 use crate::context::Context;
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
-use crate::run::{explained, pair};
+use crate::run::explained;
 use crate::terminal::{self, FAINT, GOOD, WARNING, harmless, paint, thousands};
+
+pub(crate) use execution::{
+    InputOptions, ProjectModules, ResourceOptions, execute, service, sources_of,
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +29,8 @@ Examples:
   unskew train --labels labels.csv --service fraud --output train.parquet --label-time purchased_at
   unskew train --labels labels.csv --service fraud --output train.jsonl --column user_id=customer --statuses
   unskew train --labels labels.csv --service fraud --output train.parquet --source orders=backfill/*.parquet
+  unskew train --from-manifest train.parquet.manifest.json --output again.parquet
+  unskew train --labels labels.csv --service fraud --output train.parquet --memory-limit 256MiB --threads 4
 
 The output has the labels' columns, then the service's features. It appears when it is whole: after an
 error or Ctrl-C there is none. A label is answered by what was known at its time, and by nothing else:
@@ -37,35 +40,35 @@ rows with event_timestamp and, where the source has one, created_timestamp at or
 ///
 /// Reads the label file and the event files of the sources that the service
 /// needs, evaluates every feature as of each label's time, and writes labels
-/// and features together. All of it is held in memory.
+/// and features together, in the labels' order. Files larger than the memory
+/// limit go through temporary files.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
     /// The project: a folder with unskew.toml, with a module, or with YAML
-    /// files; or one such file
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    project: PathBuf,
+    /// files; or one such file [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
     /// The file of labels: join keys, a time, and whatever else it has
-    #[arg(short, long, value_name = "F")]
-    labels: PathBuf,
+    #[arg(short, long, value_name = "F", required_unless_present = "from_manifest")]
+    labels: Option<PathBuf>,
     /// The feature service
-    #[arg(short, long, value_name = "S")]
-    service: String,
-    /// The file that is written
+    #[arg(short, long, value_name = "S", required_unless_present = "from_manifest")]
+    service: Option<String>,
+    /// The file that is written; beside it F.manifest.json, which says what it
+    /// was made of
     #[arg(short, long, value_name = "F")]
     output: PathBuf,
-
-    /// The column of the labels that holds their times; without an offset UTC
+    /// Build the same training set again: from the same files, modules and
+    /// definitions, the same bytes. What changed is named, and nothing written
     #[arg(
         long,
-        value_name = "COLUMN",
-        default_value = "event_timestamp",
-        help_heading = "Columns"
+        value_name = "F",
+        conflicts_with_all = ["service", "label_time", "column", "statuses", "full_feature_names", "compression"]
     )]
-    label_time: String,
-    /// Take join key or request field NAME from COLUMN of the labels; without
-    /// it, from that of its name
-    #[arg(short, long, value_name = "NAME=COLUMN", value_parser = pair, help_heading = "Columns")]
-    column: Vec<(String, String)>,
+    from_manifest: Option<PathBuf>,
+
+    #[command(flatten)]
+    inputs: InputOptions,
     /// Write the status of each feature beside it, as FEATURE__status
     #[arg(long, help_heading = "Columns")]
     statuses: bool,
@@ -73,117 +76,110 @@ pub(crate) struct TrainArguments {
     #[arg(long, help_heading = "Columns")]
     full_feature_names: bool,
 
-    /// Read source NAME from PATH (a file, folder or glob), not from what its
-    /// definition says; may be given several times
-    #[arg(long, value_name = "NAME=PATH", value_parser = pair, help_heading = "Files")]
-    source: Vec<(String, String)>,
     /// How a Parquet output is compressed: none, snappy or zstd [default: zstd]
     #[arg(long, value_name = "CODEC", help_heading = "Files")]
     compression: Option<ParquetCompression>,
+    #[command(flatten)]
+    resources: ResourceOptions,
 }
 
 pub(crate) fn run(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
-    let project = FeatureProject::open(&arguments.project, context)?;
-    let service = service(&project, &arguments.service)?;
-    let names: Vec<&str> = project.plan.sources.iter().map(|s| s.name.as_str()).collect();
-    if let Some((unknown, _)) = arguments.source.iter().find(|(name, _)| !names.contains(&&**name))
-    {
-        let help = unskew_definition::meant(unknown, names.iter().copied());
-        return Err(UserError::new(format!("the project has no source {unknown}"))
+    match &arguments.from_manifest {
+        Some(path) => again(arguments, path, context),
+        None => anew(arguments, context),
+    }
+}
+
+fn anew(arguments: &TrainArguments, context: &Context) -> anyhow::Result<()> {
+    let TrainArguments {
+        project,
+        labels,
+        service: name,
+        output,
+        from_manifest: _,
+        inputs: InputOptions { label_time, column, source },
+        statuses,
+        full_feature_names,
+        compression,
+        resources,
+    } = arguments;
+    let (Some(labels), Some(name)) = (labels, name) else {
+        unreachable!("they are required without a manifest")
+    };
+    let path = project.clone().unwrap_or_else(|| PathBuf::from("."));
+    let project = FeatureProject::open(&path, context)?;
+    let service = service(&project, name)?;
+    let mut job = TrainingJob {
+        labels: labels.clone(),
+        output: Some(output.clone()),
+        label_time: label_time.clone(),
+        columns: column.clone(),
+        statuses: *statuses,
+        full_feature_names: *full_feature_names,
+        compression: compression.unwrap_or_default(),
+        resources: resources.resources(),
+        recipe: None,
+    };
+    let begun = Instant::now();
+    job.recipe = Some(from_manifest::recipe(&path, &project, &service, &job, context)?);
+    let files = sources_of(&project, source)?;
+    let summary = execute(&job, &service, &files, &project, context)?;
+    report(&summary, begun.elapsed(), context)
+}
+
+/// Builds what a manifest says once more.
+fn again(arguments: &TrainArguments, path: &Path, context: &Context) -> anyhow::Result<()> {
+    let manifest = TrainingManifest::read(path).map_err(explained)?;
+    let Recipe { project, service: name, options, .. } = &manifest.recipe;
+    let RecipeOptions { label_time, columns, statuses, full_feature_names, compression, format: _ } =
+        options;
+    let project_path = arguments.project.as_ref().unwrap_or(project);
+    let project = FeatureProject::open(project_path, context)?;
+    let service = service(&project, name)?;
+    let mut job = TrainingJob {
+        labels: arguments.labels.clone().unwrap_or_else(|| manifest.labels.path.clone()),
+        output: Some(arguments.output.clone()),
+        label_time: label_time.clone(),
+        columns: columns.clone(),
+        statuses: *statuses,
+        full_feature_names: *full_feature_names,
+        compression: compression.parse().map_err(|error| {
+            UserError::new(format!("compression: {error}")).at(path.display().to_string())
+        })?,
+        resources: arguments.resources.resources(),
+        recipe: None,
+    };
+    let now = from_manifest::recipe(project_path, &project, &service, &job, context)?;
+    if now.0.options.format != options.format {
+        let help = format!("give an output that ends in .{}", options.format);
+        return Err(UserError::new("the output has another format than before")
+            .at(arguments.output.display().to_string())
             .help(help)
             .into());
     }
-    let job = TrainingJob {
-        labels: arguments.labels.clone(),
-        output: arguments.output.clone(),
-        label_time: arguments.label_time.clone(),
-        columns: arguments.column.clone(),
-        statuses: arguments.statuses,
-        full_feature_names: arguments.full_feature_names,
-        compression: arguments.compression.unwrap_or_default(),
-    };
-    let files = |source: &SourcePlan| {
-        let given = arguments.source.iter().filter(|(name, _)| source.name == **name);
-        let given: Vec<String> = given.map(|(_, path)| path.clone()).collect();
-        match given.is_empty() {
-            true => source_files(source, &project.dir, &source.files),
-            false => source_files(source, std::path::Path::new(""), &given),
+    job.recipe = Some(now);
+    let given = sources_of(&project, &arguments.inputs.source)?;
+    let mut sources = from_manifest::recorded_sources(&manifest);
+    for source in &project.plan.sources {
+        if arguments.inputs.source.iter().any(|(name, _)| source.name == **name) {
+            sources.insert(source.name.clone(), given(source).map_err(explained)?);
         }
+    }
+    from_manifest::check(path, &manifest, &job, &sources, context)?;
+    let files = |source: &SourcePlan| match sources.get(&source.name) {
+        Some(files) => Ok(files.clone()),
+        None => given(source),
     };
-    let modules = ProjectModules { project: &project, context };
-
-    unskew_batch::report_file_size_limit();
-    let bar = ProgressBar::with_draw_target(
-        None,
-        match context.progress_wanted() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        },
-    );
-    let _cleans_up = context.interrupt.defer();
     let begun = Instant::now();
-    let done = unskew_batch::train(
-        &job,
-        &service.features,
-        &files,
-        &modules,
-        &mut |source, rows| {
-            bar.set_message(format!("{source}: {} rows read", HumanCount(rows)));
-            bar.tick();
-        },
-        &|| context.interrupt.raised(),
-    );
-    bar.finish_and_clear();
-    report(&done.map_err(explained)?, begun.elapsed(), context)
-}
-
-fn service(project: &FeatureProject, name: &str) -> anyhow::Result<Arc<ServicePlan>> {
-    let services = &project.plan.services;
-    if let Some(service) = services.iter().find(|service| service.name == *name) {
-        return Ok(Arc::clone(service));
+    let summary = execute(&job, &service, &files, &project, context)?;
+    let made = summary.manifest.as_ref().map(|manifest| &manifest.output);
+    if let Some(difference) = made.and_then(|made| made.difference(&manifest.output)) {
+        anyhow::bail!(
+            "{} was made of the same files, modules and definitions, but is not the same: {difference}; please report it",
+            arguments.output.display()
+        );
     }
-    let names = services.iter().map(|service| service.name.as_str());
-    let help = match services.is_empty() {
-        true => {
-            "define one: feature_services: [{name: ..., features: [\"view\", \"view:feature\"]}]"
-                .to_owned()
-        }
-        false => unskew_definition::meant(name, names),
-    };
-    Err(UserError::new(format!("the project has no feature service {name}")).help(help).into())
-}
-
-/// The modules of a project as what computes its plan.
-pub(crate) struct ProjectModules<'a> {
-    pub(crate) project: &'a FeatureProject,
-    pub(crate) context: &'a Context,
-}
-
-impl ProjectModules<'_> {
-    fn module(&self, name: &Name) -> Result<unskew_host::CompiledModule, EvaluationError> {
-        self.project.module(name, self.context).map_err(|error| EvaluationError::Module {
-            module: name.to_string(),
-            reason: format!("{error:#}"),
-        })
-    }
-}
-
-impl ModuleCatalog for ProjectModules<'_> {
-    fn transform(
-        &self,
-        module: &Name,
-        transform: &Name,
-    ) -> Result<Arc<dyn TransformKernel>, EvaluationError> {
-        Ok(Arc::new(ModuleTransform::find(&self.module(module)?, transform.as_str())?))
-    }
-
-    fn aggregate(
-        &self,
-        module: &Name,
-        aggregate: &Name,
-    ) -> Result<Arc<dyn AggregateKernel>, EvaluationError> {
-        Ok(Arc::new(ModuleAggregate::find(&self.module(module)?, aggregate.as_str())?))
-    }
+    report(&summary, begun.elapsed(), context)
 }
 
 fn report(summary: &TrainingSummary, elapsed: Duration, context: &Context) -> anyhow::Result<()> {
@@ -198,19 +194,22 @@ fn report(summary: &TrainingSummary, elapsed: Duration, context: &Context) -> an
     }
     let TrainingSummary {
         output,
+        manifest: _,
         labels,
         sources,
         features,
         left_out,
         warnings,
         labels_at_event_time: _,
+        counters,
+        plan: _,
     } = summary;
     let mut text = format!(
         "{} {} labels with {} features in {} {}\n",
         paint(GOOD, "written"),
         thousands(*labels),
         features.len(),
-        output.display(),
+        output.as_ref().map_or_else(|| "nothing".to_owned(), |path| path.display().to_string()),
         paint(FAINT, format!("({:.1} s)", elapsed.as_secs_f64())),
     );
     for SourceSummary { source, files, rows, dead_letters, first_dead_letter } in sources {
@@ -235,6 +234,10 @@ fn report(summary: &TrainingSummary, elapsed: Duration, context: &Context) -> an
             let _ =
                 writeln!(text, "    {}: {}", paint(WARNING, "the first error"), harmless(error));
         }
+    }
+    if counters.bytes_spilled > 0 {
+        let bytes = indicatif::HumanBytes(counters.bytes_spilled);
+        let _ = writeln!(text, "  {bytes} went through temporary files (--memory-limit)");
     }
     for warning in warnings {
         let _ = writeln!(text, "  {}: {}", paint(WARNING, "warning"), harmless(warning));

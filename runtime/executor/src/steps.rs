@@ -5,7 +5,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use unskew_definition::Name;
 use unskew_expression::{BoundExpression, FunctionRef, KernelCatalog, SqlExpression};
-use unskew_host::{Outcome, RowError};
+use unskew_host::{CallMetrics, Outcome, RowError};
 use unskew_plan::{ColumnPlan, StepPlan};
 
 use crate::aggregate_kernel::AggregateKernel;
@@ -31,6 +31,11 @@ pub trait ModuleCatalog {
         module: &Name,
         aggregate: &Name,
     ) -> Result<Arc<dyn AggregateKernel>, EvaluationError>;
+
+    /// What all calls into its modules took so far.
+    fn call_metrics(&self) -> CallMetrics {
+        CallMetrics::default()
+    }
 }
 
 /// No modules: for definitions of SQL and built-in aggregates alone.

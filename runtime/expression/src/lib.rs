@@ -44,6 +44,10 @@ mod representation;
 mod rows;
 mod tree;
 
+/// The version of DataFusion, whose functions expressions call: a part of what
+/// decides values.
+pub const DATAFUSION_VERSION: &str = "55.2.0";
+
 pub use allowed::built_in_functions;
 pub use catalog::{
     Callable, FunctionCatalog, FunctionRef, KernelCatalog, NoFunctions, NoReferences,

@@ -43,6 +43,10 @@ mod split;
 mod table;
 mod transform;
 
+/// The version of wasmtime that runs modules: a part of what decides values,
+/// with the fuel that it takes for each instruction.
+pub const WASMTIME_VERSION: &str = "48.0.8";
+
 pub use aggregate::Fold;
 pub use config::{CallShape, HostConfig, Isolation, NAN_SECTION, NanPolicy};
 pub use error::{CallError, Fault, HostError, LoadError};

@@ -1,118 +1,131 @@
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
-use arrow::datatypes::TimestampMicrosecondType;
-use unskew_definition::{DataType, Name};
+use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use unskew_definition::DataType;
 use unskew_executor::arrow_name;
 use unskew_executor::rows::ColumnReader;
-use unskew_executor::service::{Questions, ServiceOperator};
-use unskew_plan::OnDemandOrigin;
 
 use crate::error::BatchError;
+use crate::partition::{BucketStore, BucketWriter};
+use crate::resources::Resources;
 use crate::table_reader::TableReader;
 use crate::train::TrainingJob;
 
-/// A file of labels, whole, as it stands in the file.
-pub(crate) struct LabelFile {
+/// The labels of a job, as they stand in their file, in stretches of
+/// [`STRETCH`] rows; and what was learnt of them when they were read.
+#[derive(Debug)]
+pub(crate) struct Labels {
     path: PathBuf,
-    pub(crate) batch: RecordBatch,
+    label_time: String,
+    store: Arc<BucketStore>,
+    rows: usize,
+    /// The least and the greatest time, in microseconds; none without labels.
+    times: Option<(i64, i64)>,
 }
 
-impl LabelFile {
-    pub(crate) fn read(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<Self, BatchError> {
-        let mut table = TableReader::open(path, None, None, cancelled)?;
+/// Labels that are put together at a time, at the end, and written.
+pub(crate) const STRETCH: usize = 1 << 16;
+
+impl Labels {
+    /// Reads the file once. Every label must have a time.
+    pub(crate) fn read(
+        job: &TrainingJob,
+        resources: &Resources,
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, BatchError> {
+        let mut table = TableReader::open(&job.labels, None, None, cancelled)?;
         let schema = Arc::clone(table.schema());
-        let mut batches = Vec::new();
+        let store = Arc::new(BucketStore::new("labels", schema, context, metrics));
+        let mut labels = Self {
+            path: job.labels.clone(),
+            label_time: job.label_time.clone(),
+            store: Arc::clone(&store),
+            rows: 0,
+            times: None,
+        };
+        let time = labels.time_column()?;
+        let mut writer = BucketWriter::new(store, resources.chunk_bytes());
         while let Some((_, batch)) = table.next_batch()? {
             if cancelled() {
                 return Err(BatchError::Cancelled);
             }
-            batches.push(batch);
-        }
-        let batch = concat_batches(&schema, &batches).map_err(|error| BatchError::Internal {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self { path: path.to_owned(), batch })
-    }
-
-    /// What the labels ask of a service.
-    pub(crate) fn questions(
-        &self,
-        job: &TrainingJob,
-        operator: &ServiceOperator,
-    ) -> Result<Questions, BatchError> {
-        let column_of = |name: &str| {
-            let given = job.columns.iter().find(|(wanted, _)| wanted == name);
-            given.map_or(name, |(_, column)| column.as_str()).to_owned()
-        };
-        let times = self.column(
-            &job.label_time,
-            &DataType::Timestamp,
-            "the time of each label",
-            "--label-time",
-        )?;
-        if let Some(row) = (0..times.len()).find(|row| times.is_null(*row)) {
-            return Err(self.wrong(format!(
-                "row {row}: {:?} is null; a label without a time asks nothing: leave it out",
-                job.label_time
-            )));
-        }
-        let times = times.as_primitive::<TimestampMicrosecondType>().values().to_vec();
-        let mut questions = Questions::new(times);
-        let failed = |source| BatchError::Training { source: Box::new(source) };
-
-        let mut keys: BTreeMap<Name, DataType> = BTreeMap::new();
-        for view in operator.views() {
-            for key in &view.join_keys {
-                keys.insert(key.name.clone(), key.data_type.clone());
-            }
-        }
-        let mut known: Vec<String> = keys.keys().map(|key| key.to_string()).collect();
-        for (key, data_type) in keys {
-            let what = format!("the join key {key}");
-            let values = self.column(&column_of(key.as_str()), &data_type, &what, "--column")?;
-            questions.set_join_key(key, values).map_err(failed)?;
-        }
-        for view in operator.on_demand_views() {
-            for input in &view.inputs {
-                let OnDemandOrigin::Request { source, field } = &input.from else { continue };
-                let field = &source.fields[*field];
-                let full = format!("{}:{}", source.name, field.name);
-                let named = job.columns.iter().any(|(wanted, _)| *wanted == full);
-                let column = if named { column_of(&full) } else { column_of(field.name.as_str()) };
-                let what = format!("the request field {full}");
-                let values = self.column(&column, &field.data_type, &what, "--column")?;
-                questions
-                    .set_request_field(source.name.clone(), field.name.clone(), values)
-                    .map_err(failed)?;
-                known.extend([full, field.name.to_string()]);
-            }
-        }
-        for (name, _) in &job.columns {
-            if !known.contains(name) {
-                known.dedup();
-                return Err(BatchError::WrongOption(format!(
-                    "--column {name}=...: the service has no join key or request field {name:?}; it has {}",
-                    known.join(", ")
+            let times = time.values(&labels, &batch, labels.rows)?;
+            let times = times.as_primitive::<TimestampMicrosecondType>();
+            if let Some(row) = (0..times.len()).find(|row| times.is_null(*row)) {
+                return Err(labels.wrong(format!(
+                    "row {}: {:?} is null; a label without a time asks nothing: leave it out",
+                    labels.rows + row,
+                    labels.label_time
                 )));
             }
+            for time in times.values() {
+                let (least, greatest) = labels.times.unwrap_or((*time, *time));
+                labels.times = Some((least.min(*time), greatest.max(*time)));
+            }
+            let first = labels.rows;
+            labels.rows += batch.num_rows();
+            if u32::try_from(labels.rows).is_err() {
+                return Err(labels.wrong(format!(
+                    "more than {} rows; divide them into several files",
+                    u32::MAX
+                )));
+            }
+            let stretches = (first..labels.rows).map(|row| (row / STRETCH) as u32);
+            writer.push(batch, stretches)?;
         }
-        Ok(questions)
+        writer.flush()?;
+        Ok(labels)
     }
 
-    /// A column as values of a type. Every value must be one.
-    fn column(
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.store.schema()
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        self.times
+    }
+
+    /// How many stretches there are.
+    pub(crate) fn stretches(&self) -> usize {
+        self.rows.div_ceil(STRETCH)
+    }
+
+    /// The labels of one stretch, in their order.
+    pub(crate) fn stretch(&self, stretch: usize) -> Result<RecordBatch, BatchError> {
+        let batches = self.store.bucket(stretch)?;
+        concat_batches(self.schema(), &batches).map_err(|error| BatchError::Internal {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Where the times of labels are found.
+    pub(crate) fn time_column(&self) -> Result<LabelColumn, BatchError> {
+        let what = "the time of each label";
+        self.column(&self.label_time, &DataType::Timestamp, what, "--label-time")
+    }
+
+    /// Where values of a type are found. `what` says what for, `option` how to
+    /// name another column.
+    pub(crate) fn column(
         &self,
         name: &str,
         wanted: &DataType,
         what: &str,
         option: &'static str,
-    ) -> Result<ArrayRef, BatchError> {
-        let schema = self.batch.schema();
+    ) -> Result<LabelColumn, BatchError> {
+        let schema = self.schema();
         let Some((at, field)) = schema.column_with_name(name) else {
             let known: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
             return Err(self.wrong(format!(
@@ -126,17 +139,42 @@ impl LabelFile {
                 "column {name:?}, which holds {what}, is {found} and no {wanted}; convert it before"
             ))
         })?;
-        let failed = |source| BatchError::Rows { path: self.path.clone(), source };
-        let (values, faults) = reader.read(self.batch.column(at)).map_err(failed)?;
+        Ok(LabelColumn { at, reader, name: name.to_owned(), what: what.to_owned() })
+    }
+
+    pub(crate) fn wrong(&self, reason: String) -> BatchError {
+        BatchError::WrongFile { path: self.path.clone(), reason: format!("labels: {reason}") }
+    }
+}
+
+/// A column of the labels, read as values of a type.
+#[derive(Debug)]
+pub(crate) struct LabelColumn {
+    at: usize,
+    reader: ColumnReader,
+    name: String,
+    what: String,
+}
+
+impl LabelColumn {
+    /// Its values. Every one must be of the type. `first_row` is the number of
+    /// the first label of the batch.
+    pub(crate) fn values(
+        &self,
+        labels: &Labels,
+        batch: &RecordBatch,
+        first_row: usize,
+    ) -> Result<ArrayRef, BatchError> {
+        let Self { at, reader, name, what } = self;
+        let failed = |source| BatchError::Rows { path: labels.path.clone(), source };
+        let (values, faults) = reader.read(batch.column(*at)).map_err(failed)?;
         match faults.first() {
             None => Ok(values),
             Some((row, reason)) => {
-                Err(self.wrong(format!("row {row}, column {name:?}, which holds {what}: {reason}")))
+                let row = first_row + row;
+                Err(labels
+                    .wrong(format!("row {row}, column {name:?}, which holds {what}: {reason}")))
             }
         }
-    }
-
-    fn wrong(&self, reason: String) -> BatchError {
-        BatchError::WrongFile { path: self.path.clone(), reason: format!("labels: {reason}") }
     }
 }

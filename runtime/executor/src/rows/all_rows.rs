@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -11,6 +11,7 @@ use unskew_plan::SourcePlan;
 use crate::rows::canonical::CanonicalBytes;
 use crate::rows::dead_letter::DeadLetterReason;
 use crate::rows::error::RowsError;
+use crate::rows::origins::Origins;
 use crate::watermark::{WatermarkSettings, too_late_rows};
 
 /// Why a row is dropped, once it is.
@@ -47,6 +48,15 @@ pub struct LogRecord {
     pub broker_timestamp: i64,
     /// Its place among the accepted rows, if it is one.
     pub row: Option<u32>,
+}
+
+/// Rows in the order that breaks every tie.
+pub(crate) struct RowsInOrder {
+    pub(crate) order: Vec<u32>,
+    /// Whether they came so.
+    pub(crate) is_sorted: bool,
+    /// Ranges of `order` of one event time and one created time.
+    pub(crate) ties: Vec<Range<u32>>,
 }
 
 impl AllRows {
@@ -86,32 +96,61 @@ impl AllRows {
 
     /// The rows in the order that breaks every tie. Rows that are equal in all
     /// their bytes yield the same; `origins` only settles which one is named.
-    pub(crate) fn order(&self, origins: &[(Arc<str>, u64)]) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.event_timestamps.len() as u32).collect();
-        order.sort_by(|a, b| {
-            let (a, b) = (*a as usize, *b as usize);
-            self.compare(a, b).then_with(|| origins[a].cmp(&origins[b]))
-        });
-        order
+    pub(crate) fn order(&self, origins: &Origins) -> RowsInOrder {
+        let rows = self.event_timestamps.len() as u32;
+        let mut order: Vec<u32> = (0..rows).collect();
+        let by_times = |a: &u32, b: &u32| self.compare_times(*a as usize, *b as usize);
+        let came_sorted = (1..rows).all(|row| by_times(&(row - 1), &row).is_le());
+        if !came_sorted {
+            // Stable, so that runs that came in order are only merged.
+            order.sort_by(by_times);
+        }
+        let mut ties = Vec::new();
+        let mut start = 0;
+        while start < order.len() {
+            let first = order[start];
+            let same = order[start + 1..].iter().take_while(|row| by_times(&first, row).is_eq());
+            let end = start + 1 + same.count();
+            if end - start > 1 {
+                self.settle(&mut order[start..end], origins);
+                ties.push(start as u32..end as u32);
+            }
+            start = end;
+        }
+        let is_sorted = came_sorted && order.iter().zip(0..).all(|(row, at)| *row == at);
+        RowsInOrder { order, is_sorted, ties }
     }
 
-    fn compare(&self, a: usize, b: usize) -> Ordering {
+    fn compare_times(&self, a: usize, b: usize) -> Ordering {
         let by_event = self.event_timestamps[a].cmp(&self.event_timestamps[b]);
-        by_event.then_with(|| self.compare_at_one_time(a, b))
-    }
-
-    /// Which of two rows of one event time comes first.
-    fn compare_at_one_time(&self, a: usize, b: usize) -> Ordering {
-        let by_created = match &self.created_timestamps {
+        by_event.then_with(|| match &self.created_timestamps {
             Some(created) => created[a].cmp(&created[b]),
             None => Ordering::Equal,
-        };
-        by_created.then_with(|| match &self.log {
-            Some(LogPlaces { partitions, offsets }) => {
-                (partitions[a], offsets[a]).cmp(&(partitions[b], offsets[b]))
-            }
-            None => self.bytes.of(a).cmp(&self.bytes.of(b)),
         })
+    }
+
+    /// Orders rows of one event time and one created time.
+    fn settle(&self, rows: &mut [u32], origins: &Origins) {
+        if let Some(LogPlaces { partitions, offsets }) = &self.log {
+            rows.sort_by_key(|row| {
+                let at = *row as usize;
+                (partitions[at], offsets[at], origins.number(at))
+            });
+            return;
+        }
+        let mut bytes = Vec::new();
+        let mut keys: Vec<(usize, usize, u32)> = Vec::with_capacity(rows.len());
+        for row in rows.iter() {
+            let start = bytes.len();
+            self.bytes.append(*row as usize, &mut bytes);
+            keys.push((start, bytes.len(), *row));
+        }
+        keys.sort_by(|a, b| {
+            bytes[a.0..a.1]
+                .cmp(&bytes[b.0..b.1])
+                .then_with(|| origins.number(a.2 as usize).cmp(&origins.number(b.2 as usize)))
+        });
+        rows.iter_mut().zip(keys).for_each(|(row, (_, _, sorted))| *row = sorted);
     }
 
     /// The rows of each partition by their offset; without a log, none.

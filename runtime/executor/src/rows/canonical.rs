@@ -22,6 +22,11 @@ impl CanonicalBytes {
         Self { columns }
     }
 
+    /// The columns.
+    pub(crate) fn columns(&self) -> &[ArrayRef] {
+        &self.columns
+    }
+
     /// Appends the bytes of `row`.
     pub fn append(&self, row: usize, bytes: &mut Vec<u8>) {
         for column in &self.columns {

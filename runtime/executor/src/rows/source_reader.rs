@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
 use unskew_column::{arrow_name, with_nulls};
@@ -17,7 +17,8 @@ use crate::rows::error::RowsError;
 /// by a [`ColumnReader`] each.
 #[derive(Debug)]
 pub struct SourceReader {
-    fields: Vec<FieldReader>,
+    /// None where a field is not wanted.
+    fields: Vec<Option<FieldReader>>,
     /// Fields that must fit a number of this type: places in a log.
     places: Vec<(usize, ArrowType)>,
     schema: SchemaRef,
@@ -54,6 +55,7 @@ impl SourceReader {
     /// Finds the columns of `source` in a file's `schema`.
     pub fn new(source: &SourcePlan, schema: &Schema) -> Result<Self, RowsError> {
         let fields = source.fields.iter().map(|field| FieldReader::new(source, field, schema));
+        let fields = fields.map(|field| field.map(Some));
         let fields = fields.collect::<Result<_, _>>()?;
         let partition = source.partition.map(|field| (field, ArrowType::UInt32));
         let offset = source.offset.map(|field| (field, ArrowType::Int64));
@@ -61,11 +63,35 @@ impl SourceReader {
         Ok(Self { fields, places, schema: source_schema(source) })
     }
 
+    /// The same for these fields alone, all others are null; and the columns of
+    /// the file that it reads, ascending: batches are to have these columns and
+    /// no others.
+    pub fn only(mut self, wanted: &[usize]) -> (Self, Vec<usize>) {
+        for (at, field) in self.fields.iter_mut().enumerate() {
+            if !wanted.contains(&at) {
+                *field = None;
+            }
+        }
+        let mut columns: Vec<usize> = self.fields.iter().flatten().map(|f| f.column_at).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        for field in self.fields.iter_mut().flatten() {
+            field.column_at = columns.partition_point(|column| *column < field.column_at);
+        }
+        self.places.retain(|(field, _)| wanted.contains(field));
+        (self, columns)
+    }
+
     /// The rows of one batch of the file.
     pub fn read(&self, batch: &RecordBatch) -> Result<SourceRows, RowsError> {
         let mut faults = Vec::new();
         let mut columns = Vec::with_capacity(self.fields.len());
         for (field, reader) in self.fields.iter().enumerate() {
+            let Some(reader) = reader else {
+                let data_type = self.schema.field(field).data_type();
+                columns.push(new_null_array(data_type, batch.num_rows()));
+                continue;
+            };
             let (column, unread) = reader.values.read(batch.column(reader.column_at))?;
             columns.push(column);
             faults.extend(unread.into_iter().map(|(row, reason)| FieldFault {

@@ -13,6 +13,7 @@ use crate::rows::{AcceptedRows, DeadLetter};
 use crate::service::answers::{FeatureAnswers, ViewAnswers};
 use crate::service::on_demand::OnDemandOperator;
 use crate::service::questions::Questions;
+use crate::service::row_warning::RowWarning;
 use crate::service::view::ViewOperator;
 use crate::steps::ModuleCatalog;
 
@@ -34,7 +35,7 @@ pub struct ServiceAnswers {
     /// The rows that views left out beyond those that their source did.
     pub dead_letters: Vec<DeadLetter>,
     /// What is worth a second look, though all was answered.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<RowWarning>,
     /// How many questions are at the very time of an event of their entity,
     /// which counts, though its source does not say when it was known.
     pub at_event_time: usize,
@@ -84,6 +85,21 @@ impl ServiceOperator {
         sources
     }
 
+    /// What evaluates each feature view.
+    pub fn view_operators(&self) -> &[ViewOperator] {
+        &self.views
+    }
+
+    /// What evaluates each on-demand view, each behind those that it reads.
+    pub fn on_demand_operators(&self) -> &[OnDemandOperator] {
+        &self.on_demand_views
+    }
+
+    /// The features that were asked for.
+    pub fn features(&self) -> &[ServiceFeature] {
+        &self.features
+    }
+
     /// The feature views that it evaluates.
     pub fn views(&self) -> impl Iterator<Item = &Arc<ViewPlan>> {
         self.views.iter().map(ViewOperator::view)
@@ -110,7 +126,7 @@ impl ServiceOperator {
             })?;
             let prepared = operator.prepare(source)?;
             let answers = prepared.answer(questions)?;
-            warnings.extend_from_slice(prepared.warnings());
+            warnings.extend(prepared.warnings().iter().cloned());
             answers.at_event_times.iter().for_each(|question| at_event_time[*question] = true);
             dead_letters.extend(prepared.into_dead_letters());
             known.insert(view.id.clone(), answers);

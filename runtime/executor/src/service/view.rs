@@ -17,7 +17,8 @@ use crate::rows::{
     AcceptedRows, CanonicalBytes, ColumnReader, DeadLetter, DeadLetterReason, Entities, LogRecord,
 };
 use crate::service::on_demand::refuse_failures;
-use crate::service::view_rows::{Contents, SeenRows, ViewRows};
+use crate::service::row_warning::RowWarning;
+use crate::service::view_rows::{Contents, Instants, SeenRows, ViewRows};
 use crate::steps::{
     Kernels, ModuleCatalog, StepFailures, SteppedRows, StepsOperator, batch_of, schema_of,
 };
@@ -114,14 +115,18 @@ impl ViewOperator {
             refuse_failures(&view.id, &failures, place)?;
         }
         for StepFailures { name, errors, .. } in &failures {
-            warnings.extend(self.failure_warning(name, errors, place));
+            warnings.extend(self.failure_warning(name, errors, source, &rows));
         }
         let numbers: Vec<u32> =
             rows.iter().map(|row| numbers[*row as usize].unwrap_or(NO_ENTITY)).collect();
-        let instants = source.created_timestamps.is_none().then(|| {
-            let times = rows.iter().map(|row| source.event_timestamps[*row as usize]);
-            numbers.iter().copied().zip(times).collect()
-        });
+        let instants = match source.created_timestamps {
+            Some(_) => Instants::Known,
+            None if view.window.emits() => {
+                let times = rows.iter().map(|row| source.event_timestamps[*row as usize]);
+                Instants::OfRows(numbers.iter().copied().zip(times).collect())
+            }
+            None => Instants::Indexed,
+        };
         let contents = match view.window {
             WindowPlan::Latest => Contents::Latest {
                 index: EventIndex::new(&numbers, &order_of(source, &rows), entities.len()),
@@ -134,12 +139,12 @@ impl ViewOperator {
             },
             WindowPlan::Trailing => Contents::Trailing {
                 index: EventIndex::new(&numbers, &order_of(source, &rows), entities.len()),
-                aggregates: self.seen_rows(&columns, rows.len(), &mut warnings, &place)?,
+                aggregates: self.seen_rows(&columns, source, &rows, &mut warnings)?,
             },
             WindowPlan::Tumbling { .. }
             | WindowPlan::Sliding { .. }
             | WindowPlan::Session { .. } => {
-                let seen = self.seen_rows(&columns, rows.len(), &mut warnings, &place)?;
+                let seen = self.seen_rows(&columns, source, &rows, &mut warnings)?;
                 Contents::Emitted(self.emit(source, &rows, &numbers, seen)?)
             }
         };
@@ -167,9 +172,10 @@ impl ViewOperator {
             let null =
                 view.join_keys.iter().find(|key| source.batch.column(key.field).is_null(row));
             let name = null.map_or("a join key", |key| key.name.as_str());
+            let (place, origin) = source.origin_of(row as u32);
             DeadLetter {
-                place: Arc::clone(&source.origins[row].0),
-                row: source.origins[row].1,
+                place,
+                row: origin.unwrap_or(row as u64),
                 reason: DeadLetterReason::JoinKey(view.id.name.clone()),
                 detail: format!("the join key {name} is null"),
                 position: None,
@@ -185,16 +191,15 @@ impl ViewOperator {
         &self,
         source: &AcceptedRows,
         rows: Vec<u32>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<(Vec<u32>, RecordBatch), EvaluationError> {
         let of = |rows: &[u32]| take_record_batch(&source.batch, &UInt32Array::from(rows.to_vec()));
         let batch =
             if rows.len() == source.batch.num_rows() { source.batch.clone() } else { of(&rows)? };
         let Some(filter) = &self.filter else { return Ok((rows, batch)) };
         let Outcome { columns, errors, .. } = filter.evaluate(&batch, None)?;
-        let place = |row: usize| source.place_of(rows[row]);
         let name = filter.expression().text();
-        self.refuse_or_warn(name, &errors, &place, warnings)?;
+        self.refuse_or_warn(name, &errors, source, &rows, warnings)?;
         let keep = columns[0].as_boolean();
         let kept = rows.iter().enumerate().filter(|(at, _)| keep.is_valid(*at) && keep.value(*at));
         let kept: Vec<u32> = kept.map(|(_, row)| *row).collect();
@@ -209,15 +214,16 @@ impl ViewOperator {
         &self,
         name: &str,
         errors: &[RowError],
-        place: &dyn Fn(usize) -> String,
-        warnings: &mut Vec<String>,
+        source: &AcceptedRows,
+        rows: &[u32],
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<(), EvaluationError> {
         if self.view.on_error == OnError::Fail {
             let failures =
                 StepFailures { columns: 0..0, name: name.to_owned(), errors: errors.to_vec() };
-            refuse_failures(&self.view.id, &[failures], place)?;
+            refuse_failures(&self.view.id, &[failures], |row| source.place_of(rows[row]))?;
         }
-        warnings.extend(self.failure_warning(name, errors, place));
+        warnings.extend(self.failure_warning(name, errors, source, rows));
         Ok(())
     }
 
@@ -225,26 +231,28 @@ impl ViewOperator {
         &self,
         name: &str,
         errors: &[RowError],
-        place: impl Fn(usize) -> String,
-    ) -> Option<String> {
-        let first = errors.first()?;
-        Some(format!(
-            "view {}: {name}: {} rows failed, the first {}: {}: {}",
-            self.view.id,
-            errors.len(),
-            place(first.row),
-            first.status,
-            first.message
-        ))
+        source: &AcceptedRows,
+        rows: &[u32],
+    ) -> Option<RowWarning> {
+        // Of the files' first row, whatever order they were evaluated in.
+        let first = errors.iter().min_by_key(|error| source.origin_of(rows[error.row]))?;
+        Some(RowWarning {
+            view: self.view.id.clone(),
+            what: name.to_owned(),
+            rows: errors.len() as u64,
+            first: source.origin_of(rows[first.row]),
+            status: first.status,
+            message: first.message.clone(),
+        })
     }
 
     /// What each aggregate sees; those of one column or one `where` share it.
     fn seen_rows(
         &self,
         columns: &[ArrayRef],
-        rows: usize,
-        warnings: &mut Vec<String>,
-        place: &dyn Fn(usize) -> String,
+        source: &AcceptedRows,
+        rows: &[u32],
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<Vec<SeenRows>, EvaluationError> {
         let schema = schema_of(&self.view.columns);
         let mut filters: HashMap<&str, BooleanArray> = HashMap::new();
@@ -255,9 +263,9 @@ impl ViewOperator {
                 Some(filter) => {
                     let text = filter.expression().text();
                     if !filters.contains_key(text) {
-                        let batch = batch_of(&schema, columns.to_vec(), rows)?;
+                        let batch = batch_of(&schema, columns.to_vec(), rows.len())?;
                         let Outcome { columns, errors, .. } = filter.evaluate(&batch, None)?;
-                        self.refuse_or_warn(text, &errors, place, warnings)?;
+                        self.refuse_or_warn(text, &errors, source, rows, warnings)?;
                         filters.insert(text, columns[0].as_boolean().clone());
                     }
                     Some(filters[text].clone())

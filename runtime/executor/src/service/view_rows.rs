@@ -16,6 +16,7 @@ use crate::rows::{DeadLetter, Entities};
 use crate::service::answers::{Finding, ViewAnswers, answers};
 use crate::service::on_demand::{failures_of, refuse_failures};
 use crate::service::questions::Questions;
+use crate::service::row_warning::RowWarning;
 use crate::service::view::ViewOperator;
 use crate::steps::StepFailures;
 use crate::stored::{Inexact, ReadRows, StoredError, TiledRows};
@@ -29,15 +30,23 @@ pub struct ViewRows<'a> {
     pub(crate) keys: Vec<ArrayRef>,
     pub(crate) contents: Contents,
     pub(crate) dead_letters: Vec<DeadLetter>,
-    pub(crate) warnings: Vec<String>,
-    /// The entity and event time of each row, where the source does not say
-    /// when it was known.
-    pub(crate) instants: Option<Vec<(u32, i64)>>,
+    pub(crate) warnings: Vec<RowWarning>,
+    pub(crate) instants: Instants,
     /// The rows of the source that these were prepared from; none if they were
     /// restored.
     pub(crate) rows: Vec<u32>,
     /// What these can answer, if they were read from an online store.
     pub(crate) read: Option<ReadRows>,
+}
+
+/// The moments of events, of which nobody says when they were known.
+pub(crate) enum Instants {
+    /// The source says when.
+    Known,
+    /// Those in the index of the contents.
+    Indexed,
+    /// These entities and times.
+    OfRows(Vec<(u32, i64)>),
 }
 
 /// What a view's answers are found in.
@@ -97,7 +106,7 @@ impl ViewRows<'_> {
     }
 
     /// What is worth a second look: rows that failed.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> &[RowWarning] {
         &self.warnings
     }
 
@@ -108,11 +117,27 @@ impl ViewRows<'_> {
     /// The questions that are asked at the very moment of an event of their
     /// entity, of which nobody says when it was known.
     fn at_event_times(&self, asked: &[u32], questions: &Questions) -> Vec<usize> {
-        let Some(instants) = &self.instants else { return Vec::new() };
-        let instants: HashSet<&(u32, i64)> = instants.iter().collect();
-        let same = asked.iter().zip(questions.times()).enumerate();
-        let same = same.filter(|(_, (entity, time))| instants.contains(&(**entity, **time)));
-        same.map(|(question, _)| question).collect()
+        let asked = asked.iter().zip(questions.times()).enumerate();
+        match (&self.instants, &self.contents) {
+            (
+                Instants::Indexed,
+                Contents::Latest { index, .. } | Contents::Trailing { index, .. },
+            ) => {
+                let has_event = |entity: u32, time: i64| {
+                    (entity as usize) < index.entity_count()
+                        && index.events()[index.places(entity)].binary_search(&time).is_ok()
+                };
+                let same = asked.filter(|(_, (entity, time))| has_event(**entity, **time));
+                same.map(|(question, _)| question).collect()
+            }
+            (Instants::OfRows(rows), _) => {
+                let instants: HashSet<&(u32, i64)> = rows.iter().collect();
+                let same =
+                    asked.filter(|(_, (entity, time))| instants.contains(&(**entity, **time)));
+                same.map(|(question, _)| question).collect()
+            }
+            (Instants::Known | Instants::Indexed, _) => Vec::new(),
+        }
     }
 
     /// The features of every row that windows emitted; a tombstone's are null.

@@ -13,7 +13,7 @@ use crate::evaluation_error::EvaluationError;
 use crate::point_in_time::EventIndex;
 use crate::row_order::{RowOrder, RowTie};
 use crate::rows::{AcceptedRows, CanonicalBytes, Entities};
-use crate::service::{ViewOperator, ViewRows};
+use crate::service::{Instants, ViewOperator, ViewRows};
 use crate::stored::emitted::emitted_parts;
 use crate::stored::entity_rows::ReadRows;
 use crate::stored::error::StoredError;
@@ -301,7 +301,7 @@ impl ViewOperator {
             contents: restored.contents,
             dead_letters: Vec::new(),
             warnings: Vec::new(),
-            instants: None,
+            instants: Instants::Known,
             rows: Vec::new(),
             read: Some(read),
         })

@@ -2,7 +2,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 
 use crate::evaluation_error::EvaluationError;
 use crate::point_in_time::EventIndex;
-use crate::service::{Contents, SeenRows, ViewOperator, ViewRows};
+use crate::service::{Contents, Instants, SeenRows, ViewOperator, ViewRows};
 use crate::stored::emitted::outcomes;
 use crate::stored::error::StoredError;
 use crate::stored::latest::spread;
@@ -38,8 +38,10 @@ impl ViewOperator {
                     .map_err(|reason| wrong(format!("have a row that says {reason}")))?;
             }
         }
-        let instants = (!layout.has_created && !view.window.emits())
-            .then(|| numbers.iter().copied().zip(rows.events.iter().copied()).collect::<Vec<_>>());
+        let instants = match layout.has_created || view.window.emits() {
+            true => Instants::Known,
+            false => Instants::Indexed,
+        };
         let contents = match &layout.contents {
             StoredContents::Latest { columns } => Contents::Latest {
                 index: EventIndex::new(&numbers, &rows.order(), entities.len()),
