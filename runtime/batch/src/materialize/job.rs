@@ -5,6 +5,7 @@ use std::sync::Arc;
 use unskew_definition::Name;
 use unskew_executor::ModuleCatalog;
 use unskew_executor::rows::AcceptedRows;
+use unskew_executor::service::RowWarning;
 use unskew_plan::{FeaturePlan, SourcePlan, ViewPlan};
 use unskew_registry::Registry;
 use unskew_store::OnlineStore;
@@ -84,10 +85,12 @@ pub async fn materialize(
         MaterializeSummary { dry_run: job.dry_run, views: Vec::new(), warnings: Vec::new() };
     // Rows of sources that are read whole, for all of their views.
     let mut whole: BTreeMap<Name, AcceptedRows> = BTreeMap::new();
+    let mut warnings: Vec<RowWarning> = Vec::new();
     for view in &job.views {
         let run = ViewRun::plan(job, view, stores, &around).await?;
-        summary.views.push(run.execute(&mut whole, &mut summary.warnings).await?);
+        summary.views.push(run.execute(&mut whole, &mut warnings).await?);
     }
+    summary.warnings = warnings.iter().map(ToString::to_string).collect();
     Ok(summary)
 }
 

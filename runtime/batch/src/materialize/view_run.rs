@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use sha2::{Digest as _, Sha256};
 use unskew_definition::Name;
 use unskew_executor::rows::AcceptedRows;
-use unskew_executor::service::ViewOperator;
+use unskew_executor::service::{RowWarning, ViewOperator};
 use unskew_plan::{AggregateFunctionPlan, StepPlan, ViewPlan};
 use unskew_registry::{Job, JobKind, NewJob, ProcessingState, Slice};
 use unskew_store::TableId;
@@ -142,7 +142,7 @@ impl<'a> ViewRun<'a> {
     pub(crate) async fn execute(
         self,
         whole: &mut BTreeMap<Name, AcceptedRows>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<ViewSummary, BatchError> {
         let mut summary = self.new_summary();
         let mut slices = SliceReader { run: &self, whole, table: None, timeless: true };
@@ -452,7 +452,7 @@ impl SliceReader<'_, '_> {
         &mut self,
         day: Day,
         summary: &mut ViewSummary,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<RecordBatch, BatchError> {
         let run = self.run;
         let range = run.range_of(day);
@@ -499,21 +499,23 @@ impl SliceReader<'_, '_> {
         &self,
         rows: &AcceptedRows,
         summary: &mut ViewSummary,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<RowWarning>,
     ) -> Result<RecordBatch, BatchError> {
         let failed = |source| BatchError::Training { source: Box::new(source) };
         let prepared = self.run.operator.prepare(rows).map_err(failed)?;
         note_letters(prepared.dead_letters(), summary);
         for warning in prepared.warnings() {
-            if warnings.len() < MOST_WARNINGS && !warnings.contains(warning) {
-                warnings.push(warning.clone());
+            let is_same = |known: &&mut RowWarning| {
+                (&known.view, &known.what) == (&warning.view, &warning.what)
+            };
+            match warnings.iter_mut().find(is_same) {
+                Some(known) => known.add(warning),
+                None => warnings.push(warning.clone()),
             }
         }
         prepared.table(rows).map_err(failed)
     }
 }
-
-const MOST_WARNINGS: usize = 20;
 
 fn note_letters(letters: &[unskew_executor::rows::DeadLetter], summary: &mut ViewSummary) {
     for letter in letters {
