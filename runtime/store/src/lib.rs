@@ -12,6 +12,7 @@
 
 mod embedded;
 mod error;
+mod offline;
 mod online;
 mod part;
 mod redis_store;
@@ -19,6 +20,10 @@ mod table;
 
 pub use embedded::{EmbeddedSettings, EmbeddedStore};
 pub use error::{Holder, StoreError};
+pub use offline::{
+    Date, ObjectOfflineStore, OfflineFile, OfflineStore, OfflineStoreSettings, SharedOfflineStore,
+    open_object_store, open_offline_store,
+};
 pub use online::{
     Answer, Compaction, Expectation, Found, Health, Lookup, OnlineStore, OnlineStoreSettings, Trim,
     Trimmed, WriteMode, Written, open_online_store,

@@ -4,11 +4,14 @@
 //! states of their tables. Where a state says that another generation is current, what was read of that table is read again. As generations only
 //! rise, and are removed after they ceased to be current, what is returned is what one generation held.
 
+mod cluster;
 mod connection;
 mod failure;
 mod layout;
 mod read;
+mod request;
 mod scripts;
+mod server;
 mod sweep;
 mod write;
 
@@ -23,8 +26,9 @@ use crate::{
     Answer, Compaction, Health, Lookup, OnlineStore, Record, StoreError, TableId, TableState, Trim,
     Trimmed, WriteMode, Written,
 };
-use connection::{Request, Servers};
+use connection::Servers;
 use layout::Layout;
+use request::Request;
 
 /// Where Redis is, and how it is used.
 #[derive(Clone)]

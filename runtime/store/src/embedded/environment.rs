@@ -262,7 +262,16 @@ fn open_parts(env: &Env, place: &str) -> Result<Database<'static, Bytes, Bytes>,
     }
 }
 
+/// What LMDB says of a write of which the system took only a part, as it does when a disk fills: "input/output error".
+const SHORT_WRITE: i32 = 5;
+
 fn io_error(place: &str, operation: &'static str, error: &std::io::Error) -> StoreError {
+    if error.raw_os_error() == Some(SHORT_WRITE) && operation != "read" {
+        let why = format!(
+            "the disk took only a part of what was written, as it is full, or failing ({error})"
+        );
+        return StoreError::Full { place: place.into(), why };
+    }
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             StoreError::Full { place: place.into(), why: error.to_string() }

@@ -4,95 +4,33 @@
 //! (`MOVED`, `ASK`), cannot do now or lost with its connection is asked again, a few times: everything this store asks is harmless to ask twice.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::join_all;
-use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisError,
-    Script, ServerErrorKind, Value,
-};
+use redis::{Client, Cmd, ConnectionAddr, Pipeline, Value};
 
+use super::RedisSettings;
+use super::cluster::Shape;
 use super::failure::{self, Trouble};
-use super::{RedisSettings, scripts};
+use super::request::{Request, again};
+use super::server::Server;
 use crate::StoreError;
 
-const SLOTS: usize = 16_384;
 /// How often something is asked in all, where the answer was to ask elsewhere or later.
 const MOST_TRIES: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A command and where it belongs.
-pub(super) struct Request {
-    slot: u16,
-    pub command: Cmd,
-}
-
-impl Request {
-    /// A command whose first argument is its key.
-    pub(super) fn new(name: &str, key: &[u8]) -> Self {
-        let mut command = redis::cmd(name);
-        command.arg(key);
-        Self { slot: slot_of(key), command }
-    }
-
-    /// A call of a script; its arguments follow.
-    pub(super) fn script(script: &Script, keys: &[&[u8]]) -> Self {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(script.get_hash()).arg(keys.len());
-        for key in keys {
-            command.arg(*key);
-        }
-        Self { slot: slot_of(keys.first().copied().unwrap_or_default()), command }
-    }
-}
-
-fn slot_of(key: &[u8]) -> u16 {
-    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
-        let close = key[open..].iter().position(|byte| *byte == b'}')?;
-        Some(&key[open + 1..open + close])
-    });
-    let hashed = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);
-    crc16::State::<crc16::XMODEM>::calculate(hashed) % SLOTS as u16
-}
-
-/// One server, with its connections.
-#[derive(Debug)]
-pub(super) struct Server {
-    address: String,
-    client: Client,
-    lanes: Vec<Lane>,
-    next: AtomicUsize,
-}
-
-/// A place for a connection, with a number that rises with each.
-#[derive(Debug, Default)]
-struct Lane {
-    connection: RwLock<Option<(u64, MultiplexedConnection)>>,
-    connecting: tokio::sync::Mutex<u64>,
-}
-
-/// Who there is, and who has which slots.
-#[derive(Debug)]
-struct Shape {
-    servers: Vec<Arc<Server>>,
-    /// Of a cluster: for each slot the number of its server, or one that is none.
-    slots: Option<Vec<u16>>,
-}
-
 #[derive(Debug)]
 pub(super) struct Servers {
-    place: String,
-    seed: Arc<Server>,
-    cluster: bool,
+    pub(super) place: String,
+    pub(super) seed: Arc<Server>,
+    pub(super) cluster: bool,
     timeout: Duration,
-    pool: usize,
-    shape: RwLock<Option<Arc<Shape>>>,
-    looking: tokio::sync::Mutex<()>,
+    pub(super) pool: usize,
+    pub(super) shape: RwLock<Option<Arc<Shape>>>,
+    pub(super) looking: tokio::sync::Mutex<()>,
 }
-
 /// What is still to be asked of one server.
 struct Group {
     server: Arc<Server>,
@@ -377,253 +315,5 @@ impl Servers {
             groups[at].pipeline.add_command(command);
         }
         Ok(groups)
-    }
-
-    /// Who there is; asked anew if nobody knows, or what is known is `stale`.
-    async fn look(&self, stale: Option<&Arc<Shape>>) -> Result<Arc<Shape>, StoreError> {
-        let known = || self.shape.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_good = |shape: &Arc<Shape>| stale.is_none_or(|stale| !Arc::ptr_eq(stale, shape));
-        if let Some(shape) = known().filter(is_good) {
-            return Ok(shape);
-        }
-        let _one_at_a_time = self.looking.lock().await;
-        if let Some(shape) = known().filter(is_good) {
-            return Ok(shape);
-        }
-        let shape = Arc::new(match self.cluster {
-            false => Shape { servers: vec![self.seed.clone()], slots: None },
-            true => self.ask_for_shape(stale).await?,
-        });
-        *self.shape.write().unwrap_or_else(PoisonError::into_inner) = Some(shape.clone());
-        Ok(shape)
-    }
-
-    async fn ask_for_shape(&self, stale: Option<&Arc<Shape>>) -> Result<Shape, StoreError> {
-        let mut command = redis::cmd("CLUSTER");
-        command.arg("SLOTS");
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.add_command(command);
-        let known = stale.into_iter().flat_map(|shape| &shape.servers);
-        let mut failed = None;
-        for server in known.chain([&self.seed]) {
-            match server.send(&pipeline, false).await.map(|mut values| values.pop()) {
-                Ok(Some(Value::ServerError(error))) => {
-                    failed = Some(failure::server_error(
-                        &self.place,
-                        "say who is in the cluster",
-                        &error,
-                    ));
-                }
-                Ok(Some(value)) => match self.read_shape(server, stale, &value)? {
-                    Some(shape) => return Ok(shape),
-                    None => {
-                        failed = Some(StoreError::Unreachable {
-                            place: self.place.clone(),
-                            why: format!(
-                                "{} says that the cluster has no servers yet",
-                                server.address
-                            ),
-                        })
-                    }
-                },
-                Ok(None) => {}
-                Err(error) => failed = Some(failure::redis_error(&self.place, "connect", &error)),
-            }
-        }
-        Err(failed.unwrap_or_else(|| StoreError::Unreachable {
-            place: self.place.clone(),
-            why: "no server of the cluster answered".into(),
-        }))
-    }
-
-    /// Reads the reply of `CLUSTER SLOTS`; nothing where it names no server.
-    fn read_shape(
-        &self,
-        asked: &Arc<Server>,
-        stale: Option<&Arc<Shape>>,
-        value: &Value,
-    ) -> Result<Option<Shape>, StoreError> {
-        let mut shape = Shape { servers: Vec::new(), slots: None };
-        let mut slots = vec![u16::MAX; SLOTS];
-        let Value::Array(ranges) = value else { return Ok(None) };
-        for range in ranges {
-            let Value::Array(range) = range else { continue };
-            let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = &range[..]
-            else {
-                continue;
-            };
-            let [host, Value::Int(port), ..] = &primary[..] else { continue };
-            let host = match host {
-                Value::BulkString(host) => String::from_utf8_lossy(host).into_owned(),
-                Value::SimpleString(host) => host.clone(),
-                _ => String::new(),
-            };
-            let address = match host.as_str() {
-                // The server does not know its own name; it is where we asked.
-                "" | "?" => match asked.client.get_connection_info().addr() {
-                    ConnectionAddr::Tcp(host, _) => format!("{host}:{port}"),
-                    _ => asked.address.clone(),
-                },
-                host => format!("{host}:{port}"),
-            };
-            let number = match shape.servers.iter().position(|server| server.address == address) {
-                Some(number) => number,
-                None => {
-                    let known = stale.map_or(&shape, |stale| stale);
-                    let server = self.server_at(known, &address)?;
-                    shape.servers.push(server);
-                    shape.servers.len() - 1
-                }
-            };
-            let bound = |slot: i64| usize::try_from(slot).unwrap_or(SLOTS).min(SLOTS - 1);
-            slots[bound(*first)..=bound(*last).max(bound(*first))].fill(number as u16);
-        }
-        shape.slots = Some(slots);
-        Ok((!shape.servers.is_empty()).then_some(shape))
-    }
-
-    /// The server at `host:port`, with the connections it has, if it is known.
-    fn server_at(&self, known: &Shape, address: &str) -> Result<Arc<Server>, StoreError> {
-        let known = known.servers.iter().chain([&self.seed]);
-        if let Some(server) = known.into_iter().find(|server| server.address == address) {
-            return Ok(server.clone());
-        }
-        let unknown = |why: String| StoreError::Unreachable {
-            place: self.place.clone(),
-            why: format!("the cluster names a server {address} ({why})"),
-        };
-        let (host, port) =
-            address.rsplit_once(':').ok_or_else(|| unknown("without a port".into()))?;
-        let port = port.parse().map_err(|_| unknown("without a port".into()))?;
-        let seed = self.seed.client.get_connection_info().clone();
-        let info = seed
-            .set_addr(ConnectionAddr::Tcp(host.to_owned(), port))
-            .into_connection_info()
-            .map_err(|error| unknown(error.to_string()))?;
-        let client = Client::open(info).map_err(|error| unknown(error.to_string()))?;
-        Ok(Arc::new(Server::new(address.to_owned(), client, self.pool)))
-    }
-}
-
-/// Some of a pipeline's requests, to be asked again.
-fn again<'a>(
-    indexes: &'a [usize],
-    pipeline: &'a Pipeline,
-    which: std::ops::Range<usize>,
-) -> impl Iterator<Item = (usize, Request)> + 'a {
-    pipeline.cmd_iter().enumerate().skip(which.start).take(which.len()).map(|(at, command)| {
-        let bytes = |number| match command.args_iter().nth(number) {
-            Some(redis::Arg::Simple(bytes)) => bytes,
-            _ => &[],
-        };
-        // The key is the first argument; of a script's call the first after their count.
-        let key = if bytes(0) == b"EVALSHA" { bytes(3) } else { bytes(1) };
-        (indexes[at], Request { slot: slot_of(key), command: command.clone() })
-    })
-}
-
-impl Server {
-    fn new(address: String, client: Client, lanes: usize) -> Self {
-        let lanes = (0..lanes).map(|_| Lane::default()).collect();
-        Self { address, client, lanes, next: AtomicUsize::new(0) }
-    }
-
-    /// Sends a pipeline on one of the connections. An error here is one of the connection; errors of the server stand in the replies.
-    async fn send(&self, pipeline: &Pipeline, asking: bool) -> Result<Vec<Value>, RedisError> {
-        let lane = &self.lanes[self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
-        let known = lane.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let (number, mut connection) = match known {
-            Some(known) => known,
-            None => self.connect(lane).await?,
-        };
-        let sent = if asking {
-            let mut advised = Pipeline::with_capacity(1 + pipeline.len());
-            advised.add_command(redis::cmd("ASKING"));
-            for command in pipeline.cmd_iter() {
-                advised.add_command(command.clone());
-            }
-            connection.send_packed_commands(&advised, 0, advised.len()).await.map(|mut values| {
-                values.remove(0);
-                values
-            })
-        } else {
-            connection.send_packed_commands(pipeline, 0, pipeline.len()).await
-        };
-        if sent.is_err() {
-            let mut place = lane.connection.write().unwrap_or_else(PoisonError::into_inner);
-            if place.as_ref().is_some_and(|(there, _)| *there == number) {
-                *place = None;
-            }
-        }
-        sent
-    }
-
-    async fn connect(&self, lane: &Lane) -> Result<(u64, MultiplexedConnection), RedisError> {
-        let mut last = lane.connecting.lock().await;
-        let known = lane.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        // The caller's deadline bounds it all.
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let mut connection =
-            self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        load_scripts(&mut connection).await?;
-        *last += 1;
-        let made = (*last, connection);
-        *lane.connection.write().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
-        Ok(made)
-    }
-
-    async fn load_scripts(&self) -> Result<(), RedisError> {
-        for lane in &self.lanes {
-            let known = lane.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some((_, mut connection)) = known {
-                return load_scripts(&mut connection).await;
-            }
-        }
-        Ok(())
-    }
-
-    fn forget_connections(&self) {
-        for lane in &self.lanes {
-            *lane.connection.write().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-    }
-}
-
-async fn load_scripts(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-    let mut pipeline = Pipeline::with_capacity(scripts::SOURCES.len());
-    for source in scripts::SOURCES {
-        pipeline.cmd("SCRIPT").arg("LOAD").arg(source);
-    }
-    let replies = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
-    for reply in replies {
-        if let Value::ServerError(error) = reply {
-            // A server that is starting or following another says so again when it is asked for more.
-            let later = error.kind() == Some(ServerErrorKind::BusyLoading);
-            if !later {
-                return Err(error.into());
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slot_of;
-
-    #[test]
-    fn slots_are_those_of_the_cluster_specification() {
-        assert_eq!(slot_of(b"123456789"), 12_739);
-        assert_eq!(slot_of(b"foo{123456789}bar}"), 12_739);
-        assert_eq!(slot_of(b"foo{}123456789"), slot_of(b"foo{}123456789"));
-        assert_ne!(
-            slot_of(b"foo{}{123456789}"),
-            12_739,
-            "the first braces are empty: all is hashed"
-        );
     }
 }

@@ -5,8 +5,8 @@ use std::mem;
 use redis::Value;
 
 use super::RedisStore;
-use super::connection::Request;
 use super::layout::{self, EntityKeys};
+use super::request::Request;
 use crate::{Answer, Found, Lookup, OnlineStore, StoreError, StoredPart, TableId, TableState};
 
 const READ: &str = "read";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redis::{Cmd, Value};
 
-use super::connection::Server;
+use super::server::Server;
 use super::{RedisStore, layout, scripts};
 use crate::{OnlineStore, StoreError, TableId, Trim, Trimmed};
 

@@ -4,8 +4,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use redis::Value;
 
-use super::connection::Request;
 use super::layout::{self, EntityKeys};
+use super::request::Request;
 use super::{RedisStore, scripts};
 use crate::{
     Compaction, OnlineStore, Part, PartKind, Record, StoreError, TableId, WriteMode, Written,
