@@ -260,19 +260,9 @@ pub enum BatchError {
         /// what is wrong, and what to do
         reason: String,
     },
-    /// The offline store failed.
-    #[error("the offline store {place} cannot {doing}: {reason}")]
-    OfflineStore {
-        /// its path or URL
-        place: String,
-        /// what it was to do
-        doing: &'static str,
-        /// what it says
-        reason: String,
-    },
-    /// The online store failed.
+    /// The online or the offline store failed.
     #[error(transparent)]
-    OnlineStore(#[from] unskew_store::StoreError),
+    Store(#[from] unskew_store::StoreError),
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] unskew_registry::RegistryError),
@@ -332,8 +322,7 @@ impl BatchError {
             | Self::TooManyErrors { .. }
             | Self::WrongSource { .. }
             | Self::WrongRange { .. }
-            | Self::OfflineStore { .. }
-            | Self::OnlineStore(_)
+            | Self::Store(_)
             | Self::Registry(_)
             | Self::Rows { .. } => true,
             Self::Training { source } => source.is_users(),

@@ -5,6 +5,7 @@
 //! Reports go to stdout (with `--json` as one document), progress, log and
 //! errors to stderr.
 
+mod archived_files;
 mod arguments;
 mod build;
 mod cases;

@@ -20,7 +20,8 @@ use unskew_executor::text::{ColumnBuilder, print_utc};
 use unskew_plan::{OnDemandOrigin, ViewPlan, ViewReference};
 use unskew_registry::Registry;
 use unskew_store::{
-    EmbeddedSettings, OnlineStore, OnlineStoreSettings, RedisSettings, open_online_store,
+    EmbeddedSettings, OfflineStoreSettings, OnlineStore, OnlineStoreSettings, RedisSettings,
+    open_offline_store, open_online_store,
 };
 
 use crate::config::{OfflineStoreSection, OnlineStoreKind, OnlineStoreSection};
@@ -269,7 +270,12 @@ async fn online_store(section: &OnlineStoreSection) -> anyhow::Result<Arc<dyn On
 /// The offline store that a project is set up with.
 fn offline_tables(section: &OfflineStoreSection) -> Result<OfflineTables, BatchError> {
     let OfflineStoreSection { url, endpoint, region } = section;
-    OfflineTables::open(url, endpoint.as_deref(), region.as_deref())
+    let settings = OfflineStoreSettings {
+        endpoint: endpoint.clone(),
+        region: region.clone(),
+        ..OfflineStoreSettings::new(url)
+    };
+    Ok(OfflineTables::new(open_offline_store(&settings)?))
 }
 
 /// Ends the process at a commit point, as a crash would: for tests of what

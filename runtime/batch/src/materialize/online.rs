@@ -24,7 +24,6 @@ const WRITES: usize = 4;
 /// Fills the online store with what the offline store has of a view.
 pub(crate) struct OnlineFiller<'a> {
     pub(crate) operator: &'a ViewOperator,
-    pub(crate) view: &'a str,
     pub(crate) table: &'a TableId,
     pub(crate) offline: &'a OfflineTables,
     pub(crate) online: &'a dyn OnlineStore,
@@ -41,7 +40,7 @@ impl OnlineFiller<'_> {
         generation: u64,
         covered_until: i64,
     ) -> Result<(), BatchError> {
-        let days = self.offline.days(self.view).await?;
+        let days = self.offline.days(self.table).await?;
         let Some(span) = self.operator.tile_span(covered_until) else {
             return self.rebuild_rows(generation, covered_until, &days).await;
         };
@@ -87,7 +86,7 @@ impl OnlineFiller<'_> {
         until: i64,
         now: i64,
     ) -> Result<(), BatchError> {
-        let days = self.offline.days(self.view).await?;
+        let days = self.offline.days(self.table).await?;
         let Some(span) = self.operator.tile_span(until) else {
             for day in days_within(from..until).filter(|day| days.contains(day)) {
                 self.check()?;
@@ -151,7 +150,7 @@ impl OnlineFiller<'_> {
         let schema = self.operator.table_schema();
         let mut batches = Vec::new();
         for day in days {
-            batches.extend(self.offline.read_day(self.view, *day, &schema).await?);
+            batches.extend(self.offline.read_day(self.table, *day, &schema).await?);
         }
         let Some(first) = batches.first() else { return Ok(None) };
         Ok(Some(concat_batches(&first.schema(), &batches).map_err(internal)?))

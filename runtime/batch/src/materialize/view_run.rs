@@ -5,6 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
 use sha2::{Digest as _, Sha256};
 use unskew_definition::Name;
 use unskew_executor::rows::AcceptedRows;
@@ -16,7 +19,6 @@ use unskew_store::TableId;
 use crate::error::BatchError;
 use crate::materialize::inputs::{Inputs, hex};
 use crate::materialize::job::{MaterializeJob, MaterializeRange, MaterializeStores, Surroundings};
-use crate::materialize::offline_tables::parquet_bytes;
 use crate::materialize::online::OnlineFiller;
 use crate::materialize::slices::{
     Day, date_of, day_of, days_touched, days_within, digest_of, replaced, rows_within, slice_times,
@@ -150,13 +152,10 @@ impl<'a> ViewRun<'a> {
             for day in &self.days {
                 let rows = slices.rows_of(*day, &mut summary, warnings)?;
                 self.report(&mut summary, *day, &rows);
-                if rows.num_rows() > 0 {
-                    let bytes = parquet_bytes(&rows).map_err(|error| BatchError::Internal {
-                        path: self.name.clone().into(),
-                        reason: error.to_string(),
-                    })?;
-                    summary.bytes += bytes.len() as u64;
-                }
+                summary.bytes += parquet_size(&rows).map_err(|error| BatchError::Internal {
+                    path: self.name.clone().into(),
+                    reason: error.to_string(),
+                })?;
             }
             return Ok(summary);
         }
@@ -275,9 +274,9 @@ impl<'a> ViewRun<'a> {
     /// one.
     async fn forget_other_definition(&self) -> Result<(), BatchError> {
         let nothing = RecordBatch::new_empty(self.operator.table_schema());
-        for day in self.stores.offline.days(&self.name).await? {
+        for day in self.stores.offline.days(&self.table).await? {
             if !self.days.contains(&day) {
-                self.stores.offline.write_day(&self.name, day, &nothing).await?;
+                self.stores.offline.write_day(&self.table, day, &nothing).await?;
             }
         }
         Ok(())
@@ -295,7 +294,7 @@ impl<'a> ViewRun<'a> {
         registry.pass_phase(job, range.start, "offline").await?;
         let before = match self.is_redefined {
             true => None,
-            false => offline.read_day(&self.name, day, &self.operator.table_schema()).await?,
+            false => offline.read_day(&self.table, day, &self.operator.table_schema()).await?,
         };
         let known = before.as_ref().map(digest_of).transpose()?;
         let times = |rows: &RecordBatch| self.times_of(rows);
@@ -304,7 +303,7 @@ impl<'a> ViewRun<'a> {
         if known.as_ref() == Some(&digest) {
             summary.unchanged_slices += 1;
         } else {
-            summary.bytes += offline.write_day(&self.name, day, &all).await?;
+            summary.bytes += offline.write_day(&self.table, day, &all).await?;
         }
         self.passed(&format!("offline:{}", date_of(day)));
         let slice = Slice {
@@ -325,7 +324,6 @@ impl<'a> ViewRun<'a> {
         let state = self.table_state().await?;
         let mut filler = OnlineFiller {
             operator: &self.operator,
-            view: &self.name,
             table: &self.table,
             offline: self.stores.offline,
             online,
@@ -424,6 +422,20 @@ const KEPT_GENERATIONS: u64 = 8;
 
 fn planned(day: Day, range: &Range<i64>, rows: u64) -> PlannedSlice {
     PlannedSlice { date: date_of(day), start: range.start, end: range.end, rows }
+}
+
+/// About how many bytes rows take as a Parquet file.
+fn parquet_size(rows: &RecordBatch) -> Result<u64, parquet::errors::ParquetError> {
+    if rows.num_rows() == 0 {
+        return Ok(0);
+    }
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    let mut writer = ArrowWriter::try_new(std::io::sink(), rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.finish()?;
+    Ok(writer.bytes_written() as u64)
 }
 
 /// The days of a range in which there may be rows: files have none before or

@@ -18,6 +18,7 @@ use unskew_executor::{
 use unskew_host::CallMetrics;
 use unskew_plan::{ServicePlan, SourcePlan};
 
+use crate::archived_files::archived_files;
 use crate::context::Context;
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
@@ -104,7 +105,14 @@ pub(crate) fn sources_of<'a>(
         let paths = given.iter().filter(|(name, _)| source.name == **name);
         let paths: Vec<String> = paths.map(|(_, path)| path.clone()).collect();
         match paths.is_empty() {
-            true => source_files(source, &project.dir, &source.files),
+            true => {
+                // What was pushed is part of the source, beside its files.
+                let archived = archived_files(&project.config, source);
+                match source_files(source, &project.dir, &source.files) {
+                    Err(_) if source.files.is_empty() && !archived.is_empty() => Ok(archived),
+                    files => files.map(|files| [files, archived].concat()),
+                }
+            }
             false => source_files(source, Path::new(""), &paths),
         }
     })
