@@ -58,7 +58,7 @@ fuzz: ## runs each fuzz target for a minute (FUZZ_SECONDS=60)
 	@scripts/fuzz.sh
 
 bench: ## measures against named floors and peers, and prints one table; quiet machines only
-	@./setup.sh guest
+	@./setup.sh bench
 	@cargo build --release --locked --workspace --bin unskew-bench --bin unskew
 	@"$(CARGO_TARGET_DIR)/release/unskew-bench" $(FIGURES)
 

@@ -16,6 +16,8 @@ Parts:
            a Redis server and an S3-compatible one (moto)
   check    what `make check` needs: rustfmt, clippy, cargo-deny
   fuzz     what `make fuzz` needs: cargo-fuzz and a C++ compiler
+  bench    guest, and what `make bench` compares with: DuckDB, Polars, PySpark (which
+           runs on Java) and Feast
   all      guest, test and check
 
 Environment:
@@ -195,8 +197,9 @@ readonly least_python=3.11
 
 usable_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-setup_venv() {
-    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; then return; fi
+setup_venv() { # FOLDER
+    local folder=$1
+    if [ -x "$folder/bin/python" ] && "$folder/bin/python" -c 'import pip' 2>/dev/null; then return; fi
     local python=${PYTHON:-python3}
     if ! have "$python"; then
         [ -z "${PYTHON:-}" ] || fail "PYTHON is \"$PYTHON\", and there is no such program"
@@ -209,19 +212,21 @@ setup_venv() {
         install_packages "$python lacks what makes environments" python3-venv || fail \
             "$python cannot make an environment" "$network_hint"
     fi
-    say "making a Python environment in $venv (so that nothing is installed into yours)"
-    rm -rf "$venv"
-    "$python" -m venv "$venv" || fail "$python could not make an environment in $venv"
+    say "making a Python environment in $folder (so that nothing is installed into yours)"
+    rm -rf "$folder"
+    "$python" -m venv "$folder" || fail "$python could not make an environment in $folder"
 }
 
-# install_python NAME WHY: what scripts/python-NAME.lock lists, exactly.
+# install_python NAME WHY [FOLDER]: what scripts/python-NAME.lock lists, exactly, into an environment that others
+# share, or into one of its own.
 install_python() {
-    local lock=$scripts/python-$1.lock stamp=$venv/.unskew-$1.lock
-    setup_venv
+    local folder=${3:-$venv}
+    local lock=$scripts/python-$1.lock stamp=$folder/.unskew-$1.lock
+    setup_venv "$folder"
     if cmp -s "$lock" "$stamp"; then return; fi
-    say "installing $(tr '\n' ' ' <"$scripts/python-$1.in")from PyPI into $venv ($2)"
-    attempt 'pip install' "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-        --require-hashes --no-deps --only-binary :all: -r "$lock" || fail \
+    say "installing $(tr '\n' ' ' <"$scripts/python-$1.in")from PyPI into $folder ($2)"
+    attempt 'pip install' "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+        --require-hashes --no-deps --only-binary :all: --no-binary pyspark -r "$lock" || fail \
         "the packages of scripts/python-$1.lock could not be installed" "$network_hint"
     cp "$lock" "$stamp"
 }
@@ -289,12 +294,19 @@ setup_fuzz() {
     have c++ || install_packages 'libFuzzer is C++ that is compiled with the targets' g++
 }
 
+setup_bench() {
+    setup_guest
+    have java || install_packages 'PySpark, a peer, runs on it' default-jre-headless || fail 'there is no Java' "$network_hint"
+    install_python peers '`make bench` compares with them' "$cache/python-peers"
+    install_python feast '`make bench` compares with it' "$cache/python-feast"
+}
+
 main() {
     [ $# -gt 0 ] || set -- guest
     local part
     for part in "$@"; do
         case $part in
-            guest | test | check | fuzz | all) ;;
+            guest | test | check | fuzz | bench | all) ;;
             -h | --help | help)
                 usage
                 return
@@ -323,6 +335,7 @@ main() {
             test) setup_test ;;
             check) setup_check ;;
             fuzz) setup_fuzz ;;
+            bench) setup_bench ;;
             all)
                 setup_test
                 setup_check

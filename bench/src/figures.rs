@@ -1,12 +1,15 @@
 //! One file for each kind of figure.
 
 mod aggregates;
+mod batch;
 mod columns;
 mod explain;
 mod faults;
 mod fresh;
 mod load;
+mod online;
 mod python;
+mod queries;
 mod run_file;
 mod scaling;
 mod warm;
@@ -59,6 +62,21 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "kernel.state", measure: aggregates::state },
     Measurable { id: "kernel.explain", measure: explain::explain },
     Measurable { id: "kernel.wasm_aggregate", measure: wasm_aggregate::wasm_aggregate },
+    Measurable { id: "batch.asof", measure: batch::asof },
+    Measurable { id: "batch.trailing_100k", measure: batch::trailing_100k },
+    Measurable { id: "batch.trailing_10k", measure: batch::trailing_10k },
+    Measurable { id: "batch.feast", measure: batch::feast },
+    Measurable { id: "batch.scaling", measure: batch::scaling },
+    Measurable { id: "online.rust_1", measure: online::rust_1 },
+    Measurable { id: "online.rust_100", measure: online::rust_100 },
+    Measurable { id: "online.python_1", measure: online::python_1 },
+    Measurable { id: "online.python_100", measure: online::python_100 },
+    Measurable { id: "online.embedded_1", measure: online::embedded_1 },
+    Measurable { id: "online.wide", measure: online::wide },
+    Measurable { id: "online.write", measure: online::write },
+    Measurable { id: "online.start", measure: online::start },
+    Measurable { id: "batch.udf", measure: queries::udf },
+    Measurable { id: "batch.pyspark", measure: queries::pyspark },
 ];
 
 impl Bench {
@@ -77,13 +95,17 @@ impl Bench {
         isolation: Isolation,
         nan: NanPolicy,
     ) -> anyhow::Result<CompiledModule> {
-        let config = HostConfig {
-            cache_dir: Some(self.guests.cache_dir.clone()),
-            isolation,
-            nan: Some(nan),
-            ..HostConfig::default()
-        };
+        let config = HostConfig { isolation, nan: Some(nan), ..self.host_config() };
         Host::new(config)?.load(component).map_err(|e| anyhow!("{e}"))
+    }
+
+    /// A host with its defaults.
+    pub(crate) fn host(&self) -> anyhow::Result<Host> {
+        Ok(Host::new(self.host_config())?)
+    }
+
+    fn host_config(&self) -> HostConfig {
+        HostConfig { cache_dir: Some(self.guests.cache_dir.clone()), ..HostConfig::default() }
     }
 
     /// The module of `bench/guests/rust` with NaNs made canonical at the

@@ -5,11 +5,14 @@ mod bare;
 mod cpu;
 mod figures;
 mod guests;
+mod load_generator;
 mod native;
 mod peer;
 mod race;
 mod report;
 mod rows;
+mod servers;
+mod spark;
 
 /// The functions that are measured, of which the guest compiles the same file.
 #[allow(unreachable_pub, reason = "in the guest they are the crate's own")]

@@ -1,6 +1,7 @@
 //! Plain CPython beside us, with the same functions and the same rows.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use arrow::array::cast::AsArray;
 use arrow::datatypes::Float64Type;
 use arrow::record_batch::RecordBatch;
 
+use crate::figures::Bench;
 use crate::guests::{guests, project};
 
 /// A running CPython; it ends when this is dropped.
@@ -75,6 +77,59 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         // What it still does is of no use to anyone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// DuckDB, Polars and Feast in a Python of their own (`bench/peers/tables.py`);
+/// it ends when this is dropped.
+pub(crate) struct Tables {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Tables {
+    /// Starts the Python of the environment `environment`, which
+    /// `./setup.sh bench` makes, on the files of `folder`.
+    pub(crate) fn start(
+        bench: &Bench,
+        environment: &str,
+        folder: &Path,
+        modules: &[&str],
+    ) -> anyhow::Result<Self> {
+        let python = bench.guests.cache_dir.join(environment).join("bin/python");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/tables.py");
+        let mut child = Command::new(&python)
+            .args(["-W", "ignore"])
+            .arg(script)
+            .arg(folder)
+            .args(modules)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| {
+                format!("cannot run {}; `./setup.sh bench` makes it", python.display())
+            })?;
+        let input = child.stdin.take().context("it has no input")?;
+        let output = BufReader::new(child.stdout.take().context("it has no output")?);
+        Ok(Self { child, input, output })
+    }
+
+    /// What it answers to a line.
+    pub(crate) fn ask(&mut self, line: &str) -> anyhow::Result<String> {
+        writeln!(self.input, "{line}")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        ensure!(!answer.is_empty(), "the peer ended at {line:?}; its message stands above");
+        Ok(answer.trim().to_owned())
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        // As above.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::bytes::{Reader, StateError, write_signed};
-use crate::round::{Ratio, nearest};
+use crate::round::{Ratio, nearest, nearest_float};
+use crate::sum_bytes::{HEAD_BYTES, small_bytes, small_of};
 use crate::wide::Wide;
 
 /// Every finite float is a whole multiple of two to this power, and every
@@ -12,14 +13,12 @@ pub(crate) const LEAST_EXPONENT: i32 = -1074;
 
 /// All finite floats, 2^63 times over and more.
 pub(crate) type SumUnits = Wide<34>;
-/// The same of their squares.
-pub(crate) type SquareUnits = Wide<67>;
 
 /// How far below the first value's last bit a small sum reaches.
-const ROOM_BELOW: i32 = 20;
+pub(crate) const ROOM_BELOW: i32 = 20;
 
-const ID: u8 = 64;
-const VERSION: u8 = 1;
+pub(crate) const ID: u8 = 64;
+pub(crate) const VERSION: u8 = 1;
 
 /// A finite float as `mantissa * 2^exponent`.
 #[derive(Clone, Copy, Debug)]
@@ -150,6 +149,46 @@ impl ExactSum {
         Self(Repr::Small { sum: 0, exponent: 0 })
     }
 
+    /// The sum of these.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        // All in units of the least one's last bit, where that leaves room.
+        let (mut least, mut greatest) = (u32::MAX, 0);
+        for x in values {
+            let biased = (x.to_bits() >> 52 & SPECIAL) as u32;
+            // Zeros count for nothing, subnormal numbers are left to the other way.
+            least = least.min(if *x == 0.0 { u32::MAX } else { biased });
+            greatest = greatest.max(biased);
+        }
+        let spread = greatest.wrapping_sub(least);
+        let count_bits = usize::BITS - values.len().leading_zeros();
+        let is_normal = least > 0 && u64::from(greatest) < SPECIAL;
+        if !is_normal || least > greatest || spread > 62 || 53 + spread + count_bits > 126 {
+            let mut sum = Self::new();
+            values.iter().for_each(|x| sum.add(*x));
+            return sum;
+        }
+        let mantissa = |x: f64| {
+            let bits = x.to_bits();
+            let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
+            let sign = (bits as i64) >> 63;
+            let mantissa = if x == 0.0 { 0 } else { (mantissa ^ sign) - sign };
+            (mantissa, ((bits >> 52 & SPECIAL) as u32).wrapping_sub(least) & 63)
+        };
+        let mut sum = 0_i128;
+        if spread <= 10 {
+            for x in values {
+                let (mantissa, shift) = mantissa(*x);
+                sum += i128::from(mantissa << shift);
+            }
+        } else {
+            for x in values {
+                let (mantissa, shift) = mantissa(*x);
+                sum += i128::from(mantissa) * i128::from(1_i64 << shift);
+            }
+        }
+        Self::from_scaled(sum, least as i32 - 1 + LEAST_EXPONENT)
+    }
+
     /// Adds a float. NaNs and infinities are counted, so that they can be
     /// taken out again.
     #[inline]
@@ -171,8 +210,16 @@ impl ExactSum {
         };
         let mantissa = mantissa * times;
         if let Repr::Small { sum, exponent: unit } = &mut self.0
-            && let shift @ 0..=73 = exponent.wrapping_sub(*unit)
-            && let Some(more) = sum.checked_add(i128::from(mantissa) << shift)
+            && *sum == 0
+        {
+            let room = (exponent - LEAST_EXPONENT).min(ROOM_BELOW);
+            *sum = i128::from(mantissa) * i128::from(1_i64 << room);
+            *unit = exponent - room;
+            return;
+        }
+        if let Repr::Small { sum, exponent: unit } = &mut self.0
+            && let shift @ 0..=63 = exponent.wrapping_sub(*unit)
+            && let Some(more) = add_shifted(*sum, mantissa, shift as u32)
         {
             *sum = more;
             return;
@@ -277,7 +324,15 @@ impl ExactSum {
     pub(crate) fn divided_by(&self, divisors: &[u64]) -> f64 {
         match &self.0 {
             Repr::Small { sum, exponent } if divisors.is_empty() => {
+                if SAFE_EXPONENTS.contains(exponent) {
+                    // Scaling does not round what was rounded.
+                    return nearest_float(*sum) * power_of_two(*exponent);
+                }
                 with_sign(nearest(sum.unsigned_abs(), (*exponent).into(), true), *sum < 0)
+            }
+            Repr::Small { sum, exponent } if divisors.len() == 1 => {
+                let mean = quotient(sum.unsigned_abs(), divisors[0], *exponent);
+                with_sign(mean, *sum < 0)
             }
             Repr::Small { sum, exponent } => {
                 let magnitude = sum.unsigned_abs();
@@ -352,13 +407,31 @@ impl ExactSum {
     /// The canonical bytes: a function of what was added, taken together, and
     /// of nothing else.
     pub fn to_bytes(&self) -> Vec<u8> {
+        if let Some((bytes, length)) = self.to_short_bytes() {
+            return bytes[..length].to_vec();
+        }
         let mut bytes = vec![ID, VERSION];
         self.encode(&mut bytes);
         bytes
     }
 
+    /// The canonical bytes, where they are few: the first so many of these.
+    /// Most sums have so few; of others [`to_bytes`](Self::to_bytes) tells.
+    #[inline]
+    pub fn to_short_bytes(&self) -> Option<([u8; 24], usize)> {
+        match self.0 {
+            Repr::Small { sum, exponent } => Some(small_bytes(sum, exponent)),
+            Repr::Large(_) => None,
+        }
+    }
+
     /// Reads what [`to_bytes`](Self::to_bytes) wrote, and refuses all else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
+        if let [ID, VERSION, rest @ ..] = bytes
+            && let Some(small) = small_of(rest)
+        {
+            return Ok(small);
+        }
         let mut from = Reader::open(bytes, ID, VERSION)?;
         let sum = Self::decode(&mut from)?;
         from.close()?;
@@ -368,6 +441,11 @@ impl ExactSum {
     /// A byte that is 1 if there are NaNs or infinities, whose three counts
     /// then follow, and otherwise 0; the rest in units of 2^-1074.
     pub(crate) fn encode(&self, to: &mut Vec<u8>) {
+        if let Repr::Small { sum, exponent } = self.0 {
+            let (bytes, length) = small_bytes(sum, exponent);
+            to.extend(&bytes[HEAD_BYTES..length]);
+            return;
+        }
         match &self.0 {
             Repr::Large(large) if !large.specials.is_none() => {
                 let Specials { nans, positive_infinities, negative_infinities } = large.specials;
@@ -410,9 +488,50 @@ impl ExactSum {
     }
 }
 
+/// Times two to such a power no integer of 128 bits becomes subnormal or
+/// infinite, even when it is divided by one of 64 bits.
+const SAFE_EXPONENTS: std::ops::RangeInclusive<i32> = -900..=800;
+
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
+}
+
+/// The float nearest to `value / divisor * 2^exponent`.
+fn quotient(value: u128, divisor: u64, exponent: i32) -> f64 {
+    const EXACT: u128 = 1 << 53;
+    if value == 0 {
+        return 0.0;
+    }
+    if value <= EXACT && u128::from(divisor) <= EXACT && SAFE_EXPONENTS.contains(&exponent) {
+        return value as u64 as f64 / divisor as f64 * power_of_two(exponent);
+    }
+    // So many bits that the quotient has 64 at least.
+    let shift = value.leading_zeros();
+    let value = value << shift;
+    let quotient = value / u128::from(divisor);
+    let is_exact = quotient * u128::from(divisor) == value;
+    nearest(quotient, i64::from(exponent) - i64::from(shift), is_exact)
+}
+
 /// Zero has no sign.
 fn with_sign(magnitude: f64, is_negative: bool) -> f64 {
     if is_negative && magnitude != 0.0 { -magnitude } else { magnitude }
+}
+
+/// `sum + value * 2^shift`, where it fits; the shift is below 64. In words of
+/// 64 bits, since WebAssembly has no others: there a shift of 128 bits is a
+/// call.
+#[inline(always)]
+fn add_shifted(sum: i128, value: i64, shift: u32) -> Option<i128> {
+    let (low, high) = ((value << shift) as u64, (value >> 1) >> (63 - shift));
+    let (sum_low, sum_high) = (sum as u64, (sum >> 64) as i64);
+    let (low, carry) = sum_low.overflowing_add(low);
+    let total = sum_high.wrapping_add(high).wrapping_add(i64::from(carry));
+    // Both of one sign, and the result of the other.
+    if (sum_high ^ total) & (high ^ total) < 0 {
+        return None;
+    }
+    Some((i128::from(total) << 64) | i128::from(low))
 }
 
 /// `value * 2^shift`, where it fits.
@@ -439,152 +558,4 @@ impl fmt::Debug for ExactSum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ExactSum({:?})", self.value())
     }
-}
-
-/// A sum of the squares of finite floats.
-#[derive(Clone, Debug)]
-pub(crate) struct ExactSquares(SquaresRepr);
-
-#[derive(Clone, Debug)]
-enum SquaresRepr {
-    /// `sum * 2^(2 * exponent)`.
-    Small { sum: Wide<4>, exponent: i32 },
-    /// In units of 2^-2148.
-    Large(Box<SquareUnits>),
-}
-
-/// So far apart may the last bits of floats be for their squares to fit in a
-/// small sum, with room for 2^4 of the greatest; more of them are found out.
-pub(crate) const SQUARES_SPREAD: i32 = 70;
-
-impl Default for ExactSquares {
-    fn default() -> Self {
-        Self(SquaresRepr::Small { sum: Wide::ZERO, exponent: 0 })
-    }
-}
-
-impl ExactSquares {
-    /// Adds the square.
-    pub(crate) fn add(&mut self, Parts { mantissa, exponent }: Parts) {
-        if mantissa == 0 {
-            return;
-        }
-        let square = square(mantissa);
-        if let SquaresRepr::Small { sum, exponent: unit } = &mut self.0 {
-            if sum.is_zero() {
-                *unit = (exponent - ROOM_BELOW).max(LEAST_EXPONENT);
-            }
-            let shift = exponent - *unit;
-            if (0..=SQUARES_SPREAD).contains(&shift) {
-                let before = *sum;
-                sum.add_shifted(square, 2 * shift as usize, false);
-                if !sum.is_negative() {
-                    return;
-                }
-                *sum = before;
-            }
-        }
-        let shift = 2 * (exponent - LEAST_EXPONENT) as usize;
-        self.large().add_shifted(square, shift, false);
-    }
-
-    fn large(&mut self) -> &mut SquareUnits {
-        if let SquaresRepr::Small { .. } = self.0 {
-            self.0 = SquaresRepr::Large(Box::new(self.units()));
-        }
-        match &mut self.0 {
-            SquaresRepr::Large(large) => large,
-            SquaresRepr::Small { .. } => unreachable!("it was made large just now"),
-        }
-    }
-
-    /// `sum * 2^(2 * exponent)`.
-    pub(crate) fn from_scaled(sum: Wide<4>, exponent: i32) -> Self {
-        Self(SquaresRepr::Small { sum, exponent })
-    }
-
-    pub(crate) fn from_units(units: SquareUnits) -> Self {
-        Self(SquaresRepr::Large(Box::new(units)))
-    }
-
-    pub(crate) fn merge(&mut self, other: &Self, is_out: bool) {
-        if let SquaresRepr::Small { sum: more, exponent: unit } = &other.0
-            && self.merge_small(more, *unit, is_out)
-        {
-            return;
-        }
-        let units = other.units();
-        let to = self.large();
-        if is_out { to.subtract(&units) } else { to.add(&units) }
-    }
-
-    /// Whether it is done: both are small, and stay so in the lesser unit.
-    fn merge_small(&mut self, more: &Wide<4>, more_exponent: i32, is_out: bool) -> bool {
-        let SquaresRepr::Small { sum, exponent } = &mut self.0 else { return false };
-        if more.is_zero() {
-            return true;
-        }
-        if sum.is_zero() {
-            *exponent = more_exponent;
-        }
-        let least = more_exponent.min(*exponent);
-        let shift = |value: &Wide<4>, from: i32| {
-            let shift = 2 * (from - least) as usize;
-            (value.magnitude_bits() + shift < Wide::<4>::BITS - 2)
-                .then(|| value.shifted_left(shift))
-        };
-        let (Some(mut total), Some(more)) = (shift(sum, *exponent), shift(more, more_exponent))
-        else {
-            return false;
-        };
-        if is_out {
-            total.subtract(&more)
-        } else {
-            total.add(&more)
-        }
-        (*sum, *exponent) = (total, least);
-        true
-    }
-
-    pub(crate) fn allocated_bytes(&self) -> usize {
-        match &self.0 {
-            SquaresRepr::Small { .. } => 0,
-            SquaresRepr::Large(_) => size_of::<SquareUnits>(),
-        }
-    }
-
-    /// In units of 2^-2148.
-    pub(crate) fn units(&self) -> SquareUnits {
-        match &self.0 {
-            SquaresRepr::Small { sum, exponent } if !sum.is_zero() => {
-                sum.widen().shifted_left(2 * (exponent - LEAST_EXPONENT) as usize)
-            }
-            SquaresRepr::Small { .. } => Wide::ZERO,
-            SquaresRepr::Large(units) => **units,
-        }
-    }
-
-    pub(crate) fn encode(&self, to: &mut Vec<u8>) {
-        self.units().encode(to);
-    }
-
-    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        let units = SquareUnits::decode(from)?;
-        if units.is_negative() {
-            return Err(StateError::invalid("a sum of squares is below zero"));
-        }
-        let zeros = units.trailing_zeros() & !1;
-        if units.is_zero() || units.magnitude_bits() - zeros < Wide::<4>::BITS - 1 {
-            let sum = units.shifted_right(zeros).narrow();
-            return Ok(Self::from_scaled(sum, zeros as i32 / 2 + LEAST_EXPONENT));
-        }
-        Ok(Self::from_units(units))
-    }
-}
-
-/// 106 bits at most.
-#[inline(always)]
-pub(crate) fn square(mantissa: i64) -> u128 {
-    let mantissa = u128::from(mantissa.unsigned_abs());
-    mantissa * mantissa
 }

@@ -1,7 +1,8 @@
 //! `variance` and `stddev`: exact sums of the numbers and of their squares.
 
 use crate::bytes::{Reader, StateError};
-use crate::exact_float::{ExactSquares, LEAST_EXPONENT, parts};
+use crate::exact_float::{LEAST_EXPONENT, parts};
+use crate::exact_squares::ExactSquares;
 use crate::round::{Ratio, difference, multiply};
 use crate::sum::{SumState, Total, push_power_of_ten};
 use crate::value::{Value, ValueRef};

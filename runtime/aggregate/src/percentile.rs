@@ -61,7 +61,7 @@ fn bucket_of_rare(x: f64, magnitude: u64) -> i32 {
 }
 
 /// The middle of a bucket; of one that holds a single number that number.
-fn middle_of(key: i32) -> f64 {
+pub(crate) fn middle_of(key: i32) -> f64 {
     let magnitude = match key.unsigned_abs() as i32 {
         0 => 0.0,
         NOT_A_NUMBER => return one_nan(f64::NAN),

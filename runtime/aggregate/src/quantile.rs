@@ -47,8 +47,12 @@ impl Quantile {
 
     /// Nearest rank: `ceil(q * count)`, and the first for 0. Ranks count from 1.
     pub(crate) fn rank(self, count: u64) -> u64 {
-        let rank = (u128::from(self.units) * u128::from(count)).div_ceil(ONE.into());
-        (rank as u64).max(1)
+        // A few values need no wide division.
+        let rank = match self.units.checked_mul(count) {
+            Some(product) => product.div_ceil(ONE),
+            None => (u128::from(self.units) * u128::from(count)).div_ceil(ONE.into()) as u64,
+        };
+        rank.max(1)
     }
 }
 

@@ -143,6 +143,18 @@ pub(crate) fn difference(mut a: Vec<u64>, b: &[u64]) -> Vec<u64> {
     a
 }
 
+/// The float nearest to an integer, ties to even.
+#[inline]
+pub fn nearest_float(value: i128) -> f64 {
+    const EXACT: u64 = 1 << 53;
+    let high = (value >> 32) as i64;
+    if i128::from(high) == value >> 32 && high.unsigned_abs() <= EXACT {
+        // Both parts are floats, so that adding them rounds once.
+        return high as f64 * 4_294_967_296.0 + f64::from(value as u32);
+    }
+    value as f64
+}
+
 /// The float nearest to `value * 2^exponent`, ties to even; unless `is_exact`
 /// a little more lies behind `value`, which then has 55 bits at least.
 pub(crate) fn nearest(value: u128, exponent: i64, is_exact: bool) -> f64 {
@@ -176,4 +188,23 @@ pub(crate) fn nearest(value: u128, exponent: i64, is_exact: bool) -> f64 {
         return f64::INFINITY;
     }
     f64::from_bits(((biased - 1) as u64).wrapping_mul(1 << 52).wrapping_add(mantissa))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest_float;
+
+    #[test]
+    fn integers_are_rounded_as_the_language_does() {
+        let mut value = 1_i128;
+        for step in 0..4000_i128 {
+            for x in [value, -value, value + 1, value - 1, (value << 30) + (1 << 29), value >> 7] {
+                assert_eq!(nearest_float(x).to_bits(), (x as f64).to_bits(), "{x}");
+            }
+            value = value.wrapping_mul(6364136223846793005).wrapping_add(step) >> (step % 90);
+        }
+        for tie in [(1_i128 << 54) + 2, (1 << 54) + 6, (1 << 84) + (1 << 31), i128::MIN, 0, -1] {
+            assert_eq!(nearest_float(tie).to_bits(), (tie as f64).to_bits());
+        }
+    }
 }

@@ -88,6 +88,44 @@ fn sums_beyond_the_window_are_kept_beside_it() {
     }
 }
 
+/// Sums that wait are settled when there may be too many rows, when values of
+/// other sizes come between, and when groups are merged or cleared.
+#[test]
+fn sums_that_wait_are_never_lost() {
+    const GROUPS: u32 = 3;
+    let aggregate = aggregate(Sum);
+    // All bits of the mantissa, and 19 powers of two around the first value.
+    let size = |row: u32| 2_f64.powi((row * 7 % 19) as i32 - 9);
+    let mixed = |row: u32| f64::from(row.wrapping_mul(2_654_435_761)) / 4_294_967_296.0 + 1.0;
+    let mut xs: Vec<f64> = (0..150_000).map(|row| mixed(row) * size(row)).collect();
+    xs[0] = 1.1;
+    let sign = |row: usize| if row % 5 == 0 { -1.0 } else { 1.0 };
+    xs.iter_mut().enumerate().for_each(|(row, x)| *x = x.next_up() * sign(row));
+    // Some that lie elsewhere.
+    for (at, x) in [(70_000, 1e200), (90_000, 5e-324), (90_001, f64::INFINITY), (100_000, 0.0)] {
+        xs[at] = x;
+    }
+    let groups: Vec<u32> = (0..xs.len() as u32).map(|row| row % 7 * (row % 11) % GROUPS).collect();
+    let mut states = GroupStates::new(aggregate);
+    states.resize(GROUPS as usize);
+    for (xs, groups) in xs.chunks(8192).zip(groups.chunks(8192)) {
+        states.update(Some(&Column::new(ColumnValues::Float64(xs))), groups, None);
+    }
+    for group in 0..GROUPS {
+        let of_group = xs.iter().zip(&groups).filter(|(_, of)| **of == group);
+        let of_group: Vec<f64> = of_group.map(|(x, _)| *x).collect();
+        let whole = fold(&aggregate, &of_group);
+        assert_eq!(encoded(&states, group), bytes(&aggregate, &whole));
+        // Taken in twice, merged and taken out again.
+        let mut twice = states.clone();
+        twice.update(Some(&Column::new(ColumnValues::Float64(&xs))), &groups, None);
+        twice.subtract_state(group, &states.state(group));
+        assert_eq!(encoded(&twice, group), bytes(&aggregate, &whole));
+        twice.clear(group);
+        assert_eq!(encoded(&twice, group), bytes(&aggregate, &fold(&aggregate, &[])));
+    }
+}
+
 #[test]
 fn nulls_hold_anything_and_count_for_nothing() {
     let xs = [1.0, f64::NAN, 1e300, 2.0];

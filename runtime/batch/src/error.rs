@@ -240,6 +240,24 @@ pub enum BatchError {
         /// what is wrong, and what to do
         reason: String,
     },
+    /// A file in an object store cannot be read.
+    #[error("{}: cannot be read: {reason}", place.display())]
+    Remote {
+        /// its URL
+        place: PathBuf,
+        /// what the store says, and what to do
+        reason: String,
+        /// whether what was given is to blame
+        is_users: bool,
+    },
+    /// The files of a table do not make one.
+    #[error("table {table}: {reason}")]
+    WrongTable {
+        /// the table
+        table: String,
+        /// what is wrong, and what to do
+        reason: String,
+    },
     /// Rows of a file do not make rows of a source.
     #[error("{}: {source}", path.display())]
     Rows {
@@ -324,8 +342,10 @@ impl BatchError {
             | Self::WrongRange { .. }
             | Self::Store(_)
             | Self::Registry(_)
+            | Self::WrongTable { .. }
             | Self::Rows { .. } => true,
             Self::Training { source } => source.is_users(),
+            Self::Remote { is_users, .. } => *is_users,
             Self::Evaluate { source, .. } => matches!(
                 source,
                 TransformError::Column { .. }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
 use crate::error::BatchError;
+use crate::remote::is_url;
 
 /// A file that appears under its name when it is whole, and not before.
 ///
@@ -71,6 +72,10 @@ const SUFFIX: &str = ".tmp";
 
 impl OutputFile {
     pub(crate) fn create(path: &Path) -> Result<Self, BatchError> {
+        if is_url(path) {
+            let reason = "it is a URL; files are written to a local disk".to_owned();
+            return Err(BatchError::WrongFile { path: path.to_owned(), reason });
+        }
         let failed = |source| BatchError::Create { path: path.to_owned(), source };
         // The target of a symbolic link is replaced, not the link.
         let (destination, existing) = match fs::metadata(path) {

@@ -2,8 +2,7 @@
 //! that can be known to be wrong is found here, before the first row is read.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use crate::error::BatchError;
 use crate::errors_file::ErrorsFile;
 use crate::format::{FileFormat, Packing};
 use crate::job::Job;
+use crate::open_file::OpenFile;
 use crate::output::Output;
 use crate::read_csv::{CsvColumn, CsvFile};
 use crate::read_jsonl::{JsonColumn, KeptMembers, read_jsonl, scan_names};
@@ -246,30 +246,12 @@ fn kept_columns<S: AsRef<str>>(
     }
 }
 
-pub(crate) fn open(path: &Path) -> Result<File, BatchError> {
-    let failed = |source: io::Error| BatchError::reading(path, source);
-    if fs::metadata(path).map_err(failed)?.is_dir() {
-        return Err(BatchError::IsFolder { path: path.to_owned() });
-    }
-    File::open(path).map_err(failed)
-}
-
-pub(crate) fn open_regular(path: &Path, needs: &'static str) -> Result<File, BatchError> {
-    let file = open(path)?;
-    let metadata = file.metadata().map_err(|source| BatchError::reading(path, source))?;
-    if metadata.is_file() {
-        Ok(file)
-    } else {
-        Err(BatchError::NotRegular { path: path.to_owned(), needs })
-    }
-}
-
 fn open_parquet(
     job: &Job,
     signature: &TransformSignature,
     outputs: &[String],
 ) -> Result<Opened, BatchError> {
-    let file = open_regular(&job.input, "a Parquet file is read from its end")?;
+    let file = OpenFile::open_regular(&job.input, "a Parquet file is read from its end")?;
     let file = ParquetFile::open(&job.input, file)?;
     let columns = file.schema.fields().iter().map(|field| field.name()).collect::<Vec<_>>();
     let kept = kept_columns(job, &columns, outputs)?;
@@ -332,7 +314,7 @@ fn open_csv(
     packing: Packing,
     output: FileFormat,
 ) -> Result<Opened, BatchError> {
-    let file = CsvFile::open(TextInput::open(&job.input, open(&job.input)?, packing)?)?;
+    let file = CsvFile::open(TextInput::open(&job.input, OpenFile::open(&job.input)?, packing)?)?;
     let kept = kept_columns(job, &file.header, outputs)?;
     let fed = fed_columns(job, signature);
     let as_read = file.header.iter().map(|name| {
@@ -365,7 +347,7 @@ fn open_jsonl(
 ) -> Result<Opened, BatchError> {
     let open = || {
         let needs = "its fields must be known before it is read";
-        TextInput::open(&job.input, open_regular(&job.input, needs)?, packing)
+        TextInput::open(&job.input, OpenFile::open_regular(&job.input, needs)?, packing)
     };
     let fed = fed_columns(job, signature);
     let verbatim = matches!(output, FileFormat::JsonLines(_));

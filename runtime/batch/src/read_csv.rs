@@ -70,10 +70,7 @@ impl CsvFile {
     pub(crate) fn read(self, fed: Vec<CsvColumn>, kept: Vec<CsvColumn>) -> Opened {
         let Self { input, header, line } = self;
         let path = input.path().to_owned();
-        let size = InputSize {
-            rows: None,
-            bytes: std::fs::metadata(&path).ok().filter(|m| m.is_file()).map(|m| m.len()),
-        };
+        let size = InputSize { rows: None, bytes: input.bytes };
         let schema = schema_of(&header, &fed);
         let kept_schema = schema_of(&header, &kept);
         let columns = header.len();

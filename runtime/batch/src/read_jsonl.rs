@@ -50,7 +50,7 @@ pub(crate) fn read_jsonl(
     taken: Vec<String>,
 ) -> Opened {
     let path = input.path().to_owned();
-    let size = InputSize { rows: None, bytes: std::fs::metadata(&path).ok().map(|m| m.len()) };
+    let size = InputSize { rows: None, bytes: input.bytes };
     let schema = schema_of(&fed);
     let kept_schema = match &kept {
         KeptMembers::Columns(columns) => KeptSchema::Columns(schema_of(columns)),
@@ -119,6 +119,31 @@ pub(crate) fn scan_names(
         }
     }
     Ok(names)
+}
+
+/// Shows every member of every object to `see`: its name and its value.
+pub(crate) fn scan_members(
+    input: TextInput,
+    cancelled: &dyn Fn() -> bool,
+    see: &mut dyn FnMut(&str, &RawValue),
+) -> Result<(), BatchError> {
+    let path = input.path().to_owned();
+    let mut source = JsonSource { input, line: 1, rows_read: 0 };
+    while let Some(Piece { content: Content::Text(piece), .. }) = source.next()? {
+        if cancelled() {
+            return Err(BatchError::Cancelled);
+        }
+        let text = utf8(&path, &piece)?;
+        let mut members = Members::new();
+        for span in &piece.spans {
+            let wrong = |reason| line_error(&path, &piece, *span, None, reason);
+            read_members(&text[span.range()], &mut members).map_err(wrong)?;
+            for (name, value) in &members {
+                see(name, value);
+            }
+        }
+    }
+    Ok(())
 }
 
 struct JsonSource {

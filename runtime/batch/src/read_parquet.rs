@@ -1,8 +1,6 @@
 //! Parquet as an input.
 
 use std::any::Any;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +18,7 @@ use parquet::basic::{Compression, Type as PhysicalType};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use crate::error::BatchError;
+use crate::open_file::OpenFile;
 use crate::source::{
     Content, Decode, Decoded, InputSize, Kept, KeptSchema, Opened, PIECE_ROWS, Piece, Source,
 };
@@ -35,15 +34,15 @@ const SHORTEST: u64 = 12;
 #[derive(Debug)]
 pub(crate) struct ParquetFile {
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
+    pub(crate) file: OpenFile,
     pub(crate) metadata: ArrowReaderMetadata,
     /// All columns of the file.
     pub(crate) schema: SchemaRef,
 }
 
 impl ParquetFile {
-    pub(crate) fn open(path: &Path, mut file: File) -> Result<Self, BatchError> {
-        check_form(path, &mut file)?;
+    pub(crate) fn open(path: &Path, file: OpenFile) -> Result<Self, BatchError> {
+        check_form(path, &file)?;
         let wrong = |reason: String| BatchError::WrongFile { path: path.to_owned(), reason };
         let load = |options| {
             guarded(|| ArrowReaderMetadata::load(&file, options)).map_err(|reason| {
@@ -87,7 +86,7 @@ impl ParquetFile {
 
         let size = InputSize {
             rows: Some(metadata.metadata().row_groups().iter().map(rows_of).sum()),
-            bytes: file.metadata().ok().map(|metadata| metadata.len()),
+            bytes: file.bytes(),
         };
         let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
         let kept_schema = Arc::new(kept_schema);
@@ -119,24 +118,21 @@ fn rows_of(row_group: &RowGroupMetaData) -> u64 {
 }
 
 /// Says what a file is that is no Parquet file.
-fn check_form(path: &Path, file: &mut File) -> Result<(), BatchError> {
-    let read = |source| BatchError::reading(path, source);
+fn check_form(path: &Path, file: &OpenFile) -> Result<(), BatchError> {
     let wrong = |reason: &str| {
         Err(BatchError::WrongFile { path: path.to_owned(), reason: reason.to_owned() })
     };
-    let length = file.metadata().map_err(read)?.len();
+    let length = file.bytes().unwrap_or(0);
     if length == 0 {
         return wrong("the file is empty (0 bytes), so it is no Parquet file");
     }
     let mut head = [0; 4];
     let mut tail = [0; 4];
     let known = usize::try_from(length).unwrap_or(4).min(4);
-    file.read_exact(&mut head[..known]).map_err(read)?;
+    head[..known].copy_from_slice(&file.range(path, 0, known)?);
     if length >= SHORTEST {
-        file.seek(SeekFrom::End(-4)).map_err(read)?;
-        file.read_exact(&mut tail).map_err(read)?;
+        tail.copy_from_slice(&file.range(path, length - 4, 4)?);
     }
-    file.seek(SeekFrom::Start(0)).map_err(read)?;
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match (&head, &tail) {
         (b"PAR1", b"PAR1") => Ok(()),
@@ -245,7 +241,7 @@ pub(crate) fn batch_rows(
 /// Reads one row group after the other, so that damage is reported where it is.
 struct ParquetSource {
     path: PathBuf,
-    file: File,
+    file: OpenFile,
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
     schema: SchemaRef,

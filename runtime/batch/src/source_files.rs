@@ -1,13 +1,14 @@
 //! The files of a source: paths, folders and patterns made into a list.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use unskew_executor::rows::{Acceptance, AcceptedRows, SourceReader};
+use unskew_executor::rows::{MissingFields, SourceReader};
 use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
 use crate::format::FileFormat;
+use crate::open_file::local_path;
+use crate::remote::{is_url, matching_objects};
 use crate::table_reader::TableReader;
 
 /// The files that `patterns` name, sorted, each once. A pattern is a path, a
@@ -18,32 +19,41 @@ pub fn source_files(
     folder: &Path,
     patterns: &[String],
 ) -> Result<Vec<PathBuf>, BatchError> {
+    let wrong = |reason| BatchError::WrongSource { source_name: source.name.to_string(), reason };
+    if patterns.is_empty() {
+        let reason = "it names no files; give it `files: [...]`, or --source NAME=PATH".to_owned();
+        return Err(wrong(reason));
+    }
+    matching_files(folder, patterns, &wrong)
+}
+
+/// [`source_files`] for whatever `wrong` speaks of.
+pub(crate) fn matching_files(
+    folder: &Path,
+    patterns: &[String],
+    wrong: &dyn Fn(String) -> BatchError,
+) -> Result<Vec<PathBuf>, BatchError> {
     let mut files = Vec::new();
     for pattern in patterns {
-        let place = folder.join(pattern);
-        if pattern.contains("://") {
-            return Err(BatchError::WrongSource {
-                source_name: source.name.to_string(),
-                reason: format!("{pattern} is a URL; files of a local disk are read so far"),
-            });
+        let given = local_path(Path::new(pattern));
+        if is_url(&given) {
+            files.extend(matching_objects(pattern, wrong)?);
+            continue;
         }
+        let place = folder.join(given);
         if place.is_dir() {
             files_below(&place, &mut files)?;
         } else if place.exists() {
             files.push(place);
         } else {
-            files.extend(matching(source, &place, pattern)?);
+            files.extend(matching(&place, pattern, wrong)?);
         }
     }
     files.sort();
     files.dedup();
     if files.is_empty() {
-        let reason = if patterns.is_empty() {
-            "it names no files; give it `files: [...]`, or --source NAME=PATH".to_owned()
-        } else {
-            format!("no file matches {} in {}", patterns.join(", "), folder.display())
-        };
-        return Err(BatchError::WrongSource { source_name: source.name.to_string(), reason });
+        let place = folder.display();
+        return Err(wrong(format!("no file matches {} in {place}", patterns.join(", "))));
     }
     Ok(files)
 }
@@ -62,16 +72,17 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), BatchError
 }
 
 /// Files that are being written, or that tools left behind.
-fn is_hidden(path: &Path) -> bool {
+pub(crate) fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.starts_with(['.', '_'])
 }
 
-fn matching(source: &SourcePlan, place: &Path, pattern: &str) -> Result<Vec<PathBuf>, BatchError> {
-    let wrong = |reason: String| BatchError::WrongSource {
-        source_name: source.name.to_string(),
-        reason: format!("{pattern}: {reason}"),
-    };
+fn matching(
+    place: &Path,
+    pattern: &str,
+    wrong: &dyn Fn(String) -> BatchError,
+) -> Result<Vec<PathBuf>, BatchError> {
+    let wrong = |reason: String| wrong(format!("{pattern}: {reason}"));
     let text = place.to_str().ok_or_else(|| wrong("the path is no UTF-8 text".to_owned()))?;
     let paths = glob::glob(text).map_err(|error| wrong(format!("no pattern: {error}")))?;
     let paths: Vec<PathBuf> =
@@ -82,33 +93,20 @@ fn matching(source: &SourcePlan, place: &Path, pattern: &str) -> Result<Vec<Path
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
 }
 
-/// All rows of a source's files, judged and put in order.
-pub fn read_source(
-    source: &Arc<SourcePlan>,
+/// What is worth knowing of a source's files: columns that some of them lack.
+/// A column that all of them lack is a mistake.
+pub(crate) fn source_notes(
+    source: &SourcePlan,
     files: &[PathBuf],
-    progress: &mut dyn FnMut(u64),
     cancelled: &dyn Fn() -> bool,
-) -> Result<AcceptedRows, BatchError> {
+) -> Result<Vec<String>, BatchError> {
     let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
-    let mut acceptance = Acceptance::new(Arc::clone(source));
-    let mut rows_read = 0;
+    let mut missing = MissingFields::default();
     for path in files {
-        let in_file = |error| BatchError::Rows { path: path.clone(), source: error };
-        let mut table = TableReader::open(path, None, Some(&columns), cancelled)?;
+        let in_file = |source| BatchError::Rows { path: path.clone(), source };
+        let table = TableReader::open(path, None, Some(&columns), cancelled)?;
         let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
-        let place: Arc<str> = path.display().to_string().into();
-        while let Some((first_row, batch)) = table.next_batch()? {
-            if cancelled() {
-                return Err(BatchError::Cancelled);
-            }
-            rows_read += batch.num_rows() as u64;
-            let rows = reader.read(&batch).map_err(in_file)?;
-            acceptance.push(&rows, &place, first_row).map_err(in_file)?;
-            progress(rows_read);
-        }
+        missing.add(&path.display().to_string(), table.schema(), &reader);
     }
-    acceptance.finish().map_err(|error| BatchError::Rows {
-        path: files.first().cloned().unwrap_or_default(),
-        source: error,
-    })
+    missing.finish(source).map_err(|(file, source)| BatchError::Rows { path: file.into(), source })
 }

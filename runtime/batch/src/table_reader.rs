@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use unskew_definition::DataType;
 
 use crate::error::BatchError;
-use crate::format::FileFormat;
-use crate::plan::{open, open_regular};
+use crate::format::{FileFormat, Packing};
+use crate::open_file::OpenFile;
 use crate::read_csv::{CsvColumn, CsvFile};
 use crate::read_jsonl::{JsonColumn, KeptMembers, read_jsonl, scan_names};
 use crate::read_parquet::ParquetFile;
@@ -34,40 +35,62 @@ impl TableReader {
         wanted: Option<&[String]>,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, BatchError> {
-        let format = format.or_else(|| FileFormat::of(path)).ok_or_else(|| {
-            let path = path.to_owned();
-            BatchError::UnknownFormat { path, option: "it a name with one of them" }
-        })?;
+        let format = format_of(path, format)?;
+        let columns = match (wanted, format) {
+            (Some(wanted), FileFormat::JsonLines(packing)) => {
+                let names = scan_names(open_json(path, packing)?, Some(wanted), cancelled)?;
+                // Where there is no object, none lacks a member.
+                match names.is_empty() {
+                    true => Some(wanted.to_vec()),
+                    false => Some(names.into_iter().filter(|name| wanted.contains(name)).collect()),
+                }
+            }
+            (None, FileFormat::JsonLines(packing)) => {
+                Some(scan_names(open_json(path, packing)?, None, cancelled)?)
+            }
+            (wanted, _) => wanted.map(<[String]>::to_vec),
+        };
+        Self::open_columns(path, format, columns.as_deref(), &[])
+    }
+
+    /// Opens `path` for these columns, or for all that a Parquet or CSV file
+    /// has. Columns of text files are of the types that `types` names; a
+    /// column that no object of JSON lines has is null, one that a Parquet or
+    /// CSV file lacks is left out.
+    pub(crate) fn open_columns(
+        path: &Path,
+        format: FileFormat,
+        columns: Option<&[String]>,
+        types: &[(String, DataType)],
+    ) -> Result<Self, BatchError> {
         let is_wanted =
-            |name: &str| wanted.is_none_or(|wanted| wanted.iter().any(|column| column == name));
+            |name: &str| columns.is_none_or(|wanted| wanted.iter().any(|column| column == name));
+        let type_of = |name: &str| {
+            types.iter().find(|(column, _)| column == name).map(|(_, data_type)| data_type.clone())
+        };
         let Opened { source, decoder, schema, kept: _, size } = match format {
             FileFormat::Parquet => {
                 let needs = "a Parquet file is read from its end";
-                let file = ParquetFile::open(path, open_regular(path, needs)?)?;
+                let file = ParquetFile::open(path, OpenFile::open_regular(path, needs)?)?;
                 let fields = file.schema.fields().iter().enumerate();
                 let columns: Vec<usize> =
                     fields.filter(|(_, field)| is_wanted(field.name())).map(|(at, _)| at).collect();
                 file.read(&columns, &[])?
             }
             FileFormat::Csv(packing) => {
-                let file = CsvFile::open(TextInput::open(path, open(path)?, packing)?)?;
+                let file = CsvFile::open(TextInput::open(path, OpenFile::open(path)?, packing)?)?;
                 let columns = file.header.iter().enumerate().filter(|(_, name)| is_wanted(name));
-                let columns = columns.map(|(at, _)| CsvColumn { at, data_type: None }).collect();
+                let columns =
+                    columns.map(|(at, name)| CsvColumn { at, data_type: type_of(name) }).collect();
                 file.read(columns, Vec::new())
             }
             FileFormat::JsonLines(packing) => {
-                let open = || {
-                    let needs = "its members must be known before it is read";
-                    TextInput::open(path, open_regular(path, needs)?, packing)
-                };
-                let names = match (scan_names(open()?, wanted, cancelled)?, wanted) {
-                    // Where there is no object, none lacks a member.
-                    (names, Some(wanted)) if names.is_empty() => wanted.to_vec(),
-                    (names, _) => names,
-                };
-                let columns = names.into_iter().filter(|name| is_wanted(name));
-                let columns = columns.map(|name| JsonColumn { name, data_type: None }).collect();
-                read_jsonl(open()?, columns, KeptMembers::Columns(Vec::new()), Vec::new())
+                let columns = columns.unwrap_or_default().iter();
+                let columns = columns
+                    .map(|name| JsonColumn { name: name.clone(), data_type: type_of(name) })
+                    .collect();
+                let input = open_json(path, packing)?;
+                read_jsonl(input, columns, KeptMembers::Columns(Vec::new()), Vec::new())
             }
         };
         Ok(Self { path: path.to_owned(), source, decoder, schema, size })
@@ -95,4 +118,18 @@ impl TableReader {
         let Decoded { columns, kept: _ } = self.decoder.decode(content)?;
         Ok(Some((first_row, columns)))
     }
+}
+
+/// The format of a file: the one given, or what its name says.
+pub(crate) fn format_of(path: &Path, given: Option<FileFormat>) -> Result<FileFormat, BatchError> {
+    given.or_else(|| FileFormat::of(path)).ok_or_else(|| {
+        let path = path.to_owned();
+        BatchError::UnknownFormat { path, option: "it a name with one of them" }
+    })
+}
+
+/// JSON lines, which are read twice where their members are not known.
+pub(crate) fn open_json(path: &Path, packing: Packing) -> Result<TextInput, BatchError> {
+    let needs = "its members must be known before it is read";
+    TextInput::open(path, OpenFile::open_regular(path, needs)?, packing)
 }

@@ -1,6 +1,5 @@
 //! A text file as bytes: unpacked, its mark taken away, read in blocks.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::BatchError;
 use crate::format::Packing;
+use crate::open_file::OpenFile;
+use crate::remote::Remote;
 
 /// A record or a line longer than this is taken for a mistake, so that memory
 /// stays bounded.
@@ -20,14 +21,18 @@ pub(crate) struct TextInput {
     path: PathBuf,
     reader: Box<dyn Read + Send>,
     bytes_read: Arc<AtomicU64>,
+    /// How many bytes the file has, where that is known.
+    pub(crate) bytes: Option<u64>,
     pub(crate) buffer: Vec<u8>,
     pub(crate) at_end: bool,
 }
 
 impl TextInput {
-    pub(crate) fn open(path: &Path, file: File, packing: Packing) -> Result<Self, BatchError> {
+    pub(crate) fn open(path: &Path, file: OpenFile, packing: Packing) -> Result<Self, BatchError> {
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let counted = Counted { file, bytes_read: Arc::clone(&bytes_read) };
+        let bytes = file.bytes();
+        let reader = file.into_reader();
+        let counted = Counted { reader, bytes_read: Arc::clone(&bytes_read) };
         let reader: Box<dyn Read + Send> = match packing {
             Packing::Plain => Box::new(counted),
             Packing::Gzip => {
@@ -37,8 +42,14 @@ impl TextInput {
                 zstd::Decoder::new(counted).map_err(|source| BatchError::reading(path, source))?,
             ),
         };
-        let mut input =
-            Self { path: path.to_owned(), reader, bytes_read, buffer: Vec::new(), at_end: false };
+        let mut input = Self {
+            path: path.to_owned(),
+            reader,
+            bytes_read,
+            bytes,
+            buffer: Vec::new(),
+            at_end: false,
+        };
         input.fill(packing)?;
         input.check_form()?;
         if input.buffer.starts_with(b"\xef\xbb\xbf") {
@@ -122,6 +133,11 @@ impl TextInput {
     }
 
     fn unreadable(&self, error: io::Error) -> BatchError {
+        let remote = error.get_ref().and_then(|inner| inner.downcast_ref::<Remote>());
+        if let Some(Remote(BatchError::Remote { place, reason, is_users })) = remote {
+            let (place, reason, is_users) = (place.clone(), reason.clone(), *is_users);
+            return BatchError::Remote { place, reason, is_users };
+        }
         // What the system says has a number; what an unpacker says has none.
         if error.raw_os_error().is_some() {
             return BatchError::reading(&self.path, error);
@@ -143,13 +159,13 @@ impl TextInput {
 }
 
 struct Counted {
-    file: File,
+    reader: Box<dyn Read + Send>,
     bytes_read: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(bytes)?;
+        let read = self.reader.read(bytes)?;
         self.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }

@@ -28,6 +28,7 @@ use unskew_plan::{ServiceFeature, SourcePlan};
 use crate::error::BatchError;
 use crate::job::ParquetCompression;
 use crate::resources::Resources;
+use crate::source_files::source_notes;
 use crate::train::attempt::Attempt;
 use crate::train::manifest::TRAINING_MANIFEST_FORM;
 
@@ -180,8 +181,11 @@ pub fn train(
     let service = ServiceOperator::new(features, modules).map_err(BatchError::training)?;
     let service = Arc::new(service);
     let mut inputs = BTreeMap::new();
+    let mut notes = Vec::new();
     for source in service.sources() {
-        inputs.insert(source.name.clone(), files(&source)?);
+        let files = files(&source)?;
+        notes.extend(source_notes(&source, &files, cancelled)?);
+        inputs.insert(source.name.clone(), files);
     }
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -217,6 +221,7 @@ pub fn train(
             })
         });
         let mut summary = done?;
+        summary.warnings.extend(notes);
         if let (Some(looked_at), Some((recipe, evaluator)), Some(output)) =
             (looked_at, &job.recipe, &job.output)
         {

@@ -7,7 +7,7 @@ use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
 use crate::{
-    build, completions, config, dev, explain, inspect, materialize, new, run, test, train,
+    build, completions, config, dev, explain, inspect, materialize, new, run, sql, test, train,
 };
 
 /// The version of this program and of the contract that it speaks.
@@ -114,6 +114,8 @@ pub(crate) enum Command {
     Dev(dev::DevArguments),
     #[command(after_help = run::EXAMPLES)]
     Run(Box<run::RunArguments>),
+    #[command(after_help = sql::EXAMPLES)]
+    Sql(Box<sql::SqlArguments>),
     #[command(after_help = train::EXAMPLES)]
     Train(Box<train::TrainArguments>),
     #[command(after_help = materialize::EXAMPLES)]

@@ -74,6 +74,16 @@ impl FeatureProject {
         self.compiled.borrow().values().cloned().collect()
     }
 
+    /// The modules of the project, by the names that it gives them.
+    pub(crate) fn module_names(&self) -> impl Iterator<Item = &Name> {
+        self.places.keys()
+    }
+
+    /// Whether the project has a module of this name.
+    pub(crate) fn has_module(&self, name: &Name) -> bool {
+        self.places.contains_key(name)
+    }
+
     /// A module of the project, ready to be called: built where its source
     /// changed, compiled at its first use.
     pub(crate) fn module(&self, name: &Name, context: &Context) -> anyhow::Result<CompiledModule> {

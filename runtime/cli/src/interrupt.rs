@@ -45,6 +45,11 @@ impl Interrupt {
         self.0.raised.load(Ordering::SeqCst)
     }
 
+    /// Forgets a signal that was acted upon, for who goes on after it.
+    pub(crate) fn clear(&self) {
+        self.0.raised.store(false, Ordering::SeqCst);
+    }
+
     /// An error once a signal came, for use with `?` between two steps.
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
         if self.raised() { Err(Interrupted) } else { Ok(()) }

@@ -25,6 +25,7 @@ mod module_report;
 mod new;
 mod project;
 mod run;
+mod sql;
 mod terminal;
 mod test;
 mod train;
@@ -69,6 +70,7 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Test(arguments) => test::run(arguments, context),
         Command::Dev(arguments) => dev::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
+        Command::Sql(arguments) => sql::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
         Command::Materialize(arguments) => materialize::run(arguments, context),
         Command::MaterializeIncremental(arguments) => {

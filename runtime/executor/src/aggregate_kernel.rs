@@ -2,7 +2,7 @@ use std::any::Any;
 
 use arrow::array::{ArrayRef, BinaryArray};
 use unskew_definition::Field;
-use unskew_host::{CallError, Outcome};
+use unskew_host::{CallError, Outcome, RowError};
 
 use crate::built_in::BuiltInAggregate;
 use crate::row_order::RowOrder;
@@ -24,13 +24,20 @@ pub trait AggregateKernel: Send + Sync {
     /// Whether [`GroupStates::subtract`] works.
     fn subtracts(&self) -> bool;
 
+    /// Whether [`partial`](Self::partial) looks at the rows' order keys. Where
+    /// it does not, it may be given none.
+    fn needs_order(&self) -> bool {
+        true
+    }
+
     /// Folds rows into `group_count` new states: row i, whose order key is row
     /// i of `order`, into that at `groups[i]`. A group without rows has the
     /// empty state. Rows come in any order; with no rows the states are empty
     /// ones. Takes at most one call into a module, whatever the rows.
     ///
     /// A row that fails (a module's error for it, or a trap on it alone) counts
-    /// for no state: its neighbours are untouched.
+    /// for no state: its neighbours are untouched. The states
+    /// [tell](GroupStates::take_row_errors) of it.
     fn partial(
         &self,
         inputs: &[ArrayRef],
@@ -100,6 +107,12 @@ pub trait GroupStates: Send + Sync {
     /// The values of these states alone, in this order.
     fn finish_of(&self, groups: &[u32]) -> Result<Outcome, KernelError> {
         self.take(groups).finish()
+    }
+
+    /// The rows that failed in the [`partial`](AggregateKernel::partial) that
+    /// made these states, ascending, as they were numbered there. Told once.
+    fn take_row_errors(&mut self) -> Vec<RowError> {
+        Vec::new()
     }
 
     /// The canonical bytes of each state; null for a failed one.

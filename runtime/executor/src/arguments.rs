@@ -149,7 +149,7 @@ fn bind_one(
 
 /// What to do about a column whose type does not fit.
 fn fix(found: &ArrowType, wanted: &DataType) -> String {
-    let declare = declared(found);
+    let declare = fitting_type(found);
     let or_declare = declare
         .as_ref()
         .map_or_else(String::new, |declared| format!(", or declare the argument as {declared}"));
@@ -194,8 +194,9 @@ fn is_decimal(found: &ArrowType) -> bool {
     )
 }
 
-/// The scalar argument type that a column fits without loss.
-fn declared(found: &ArrowType) -> Option<DataType> {
+/// The narrowest scalar type, in the order of their widths, that a column fits
+/// without loss; none for lists, structs and columns of nulls alone.
+pub fn fitting_type(found: &ArrowType) -> Option<DataType> {
     use DataType as D;
     let scalars = [
         D::Bool,

@@ -2,6 +2,7 @@
 //! crate `unskew-aggregate`.
 
 mod columns;
+mod runs;
 mod states;
 mod values;
 
@@ -15,6 +16,7 @@ use crate::built_in::states::BuiltInStates;
 use crate::row_order::RowOrder;
 
 pub(crate) use columns::{column_of, slice_of};
+pub(crate) use runs::RunFold;
 pub(crate) use values::OutcomeBuilder;
 
 /// A built-in aggregate with the type of its input.
@@ -117,6 +119,10 @@ impl AggregateKernel for BuiltInAggregate {
 
     fn subtracts(&self) -> bool {
         self.aggregate.subtracts()
+    }
+
+    fn needs_order(&self) -> bool {
+        self.aggregate.needs_order()
     }
 
     fn partial(

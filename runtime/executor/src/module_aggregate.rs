@@ -64,6 +64,10 @@ impl AggregateKernel for ModuleAggregate {
         self.0.signature.subtract
     }
 
+    fn needs_order(&self) -> bool {
+        false
+    }
+
     fn partial(
         &self,
         inputs: &[ArrayRef],
@@ -87,9 +91,10 @@ impl AggregateKernel for ModuleAggregate {
             .map_err(|error| wrong(error.to_string()))?;
         // A row that fails counts for no state, as in a module's golden cases:
         // its neighbours are untouched.
-        let Fold { states, row_errors: _, group_errors, metrics: _ } =
+        let Fold { states, row_errors, group_errors, metrics: _ } =
             module.partial(*index, &batch, &UInt32Array::from(groups.to_vec()), group_count)?;
         let mut states = ModuleStates::of(&self.0, &states);
+        states.row_errors = row_errors;
         // The host has left those null that it could not merge.
         for RowError { row: group, status, message } in group_errors {
             states.states[group] = State::Failed(Arc::new(Failure { status, message }));
@@ -118,6 +123,8 @@ struct Failure {
 struct ModuleStates {
     aggregate: Arc<Inner>,
     states: Vec<State>,
+    /// Of the fold that made them, until they are told.
+    row_errors: Vec<RowError>,
 }
 
 impl ModuleStates {
@@ -130,7 +137,7 @@ impl ModuleStates {
             .iter()
             .map(|state| state.map_or_else(failed, |bytes| State::Bytes(bytes.into())))
             .collect();
-        Self { aggregate: Arc::clone(aggregate), states }
+        Self { aggregate: Arc::clone(aggregate), states, row_errors: Vec::new() }
     }
 
     /// Of several failures of a group the first counts.
@@ -228,7 +235,7 @@ impl GroupStates for ModuleStates {
 
     fn take(&self, groups: &[u32]) -> Box<dyn GroupStates> {
         let states = groups.iter().map(|&group| self.states[group as usize].clone()).collect();
-        Box::new(Self { aggregate: Arc::clone(&self.aggregate), states })
+        Box::new(Self { aggregate: Arc::clone(&self.aggregate), states, row_errors: Vec::new() })
     }
 
     fn finish(&self) -> Result<Outcome, KernelError> {
@@ -269,6 +276,10 @@ impl GroupStates for ModuleStates {
         failed.extend(errors.into_iter().map(|error| RowError { row: groups[error.row], ..error }));
         failed.sort_by_key(|error| error.row);
         Ok(Outcome { columns: vec![column], errors: failed, metrics })
+    }
+
+    fn take_row_errors(&mut self) -> Vec<RowError> {
+        std::mem::take(&mut self.row_errors)
     }
 
     fn encode(&self) -> BinaryArray {

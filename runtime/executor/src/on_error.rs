@@ -59,11 +59,7 @@ impl ErrorPolicy {
     }
 
     /// Puts the defaults where rows failed.
-    pub(crate) fn fill(
-        &self,
-        columns: &mut [ArrayRef],
-        errors: &[RowError],
-    ) -> Result<(), ArrowError> {
+    pub fn fill(&self, columns: &mut [ArrayRef], errors: &[RowError]) -> Result<(), ArrowError> {
         if self.on_error != OnError::Default || errors.is_empty() {
             return Ok(());
         }

@@ -25,6 +25,7 @@ mod emitted;
 mod event_index;
 mod extremes;
 mod latest;
+mod mean;
 mod questions;
 mod running;
 mod sums;

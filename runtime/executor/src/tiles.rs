@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BinaryArray, new_empty_array};
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::row_order::RowOrder;
 use crate::window::{LogRecords, NO_ENTITY};
 
@@ -59,6 +60,7 @@ pub struct Tiles {
     /// For each kernel, a state for each tile.
     states: Vec<Box<dyn GroupStates>>,
     places: HashMap<TileKey, u32>,
+    failures: Vec<FoldFailures>,
 }
 
 impl Tiles {
@@ -67,7 +69,9 @@ impl Tiles {
     pub fn new(kernels: Vec<Arc<dyn AggregateKernel>>) -> Result<Self, KernelError> {
         let states =
             kernels.iter().map(|kernel| nothing(&**kernel, 0)).collect::<Result<_, _>>()?;
-        Ok(Self { kernels, keys: Vec::new(), facts: Vec::new(), states, places: HashMap::new() })
+        let failures = vec![FoldFailures::default(); kernels.len()];
+        let (keys, facts, places) = (Vec::new(), Vec::new(), HashMap::new());
+        Ok(Self { kernels, keys, facts, states, places, failures })
     }
 
     /// Tiles as they were stored: of each its key, facts and, for each kernel,
@@ -89,7 +93,8 @@ impl Tiles {
         let states = decoded.collect::<Result<_, _>>()?;
         let places = tiles.iter().zip(0..).map(|((key, _), place)| (*key, place)).collect();
         let (keys, facts) = tiles.into_iter().unzip();
-        Ok(Self { kernels, keys, facts, states, places })
+        let failures = vec![FoldFailures::default(); kernels.len()];
+        Ok(Self { kernels, keys, facts, states, places, failures })
     }
 
     /// How many tiles.
@@ -110,6 +115,12 @@ impl Tiles {
     /// The states of one aggregate, one for each tile.
     pub fn states(&self, aggregate: usize) -> &dyn GroupStates {
         &*self.states[aggregate]
+    }
+
+    /// Of each aggregate the records that failed in it when these tiles were
+    /// [built](Self::build).
+    pub fn failures(&self) -> &[FoldFailures] {
+        &self.failures
     }
 
     /// The tiles of these records in every resolution. Rows are folded into the
@@ -152,7 +163,8 @@ impl Tiles {
         }
         let finest = tiles.len();
         for (at, kernel) in tiles.kernels.iter().enumerate() {
-            tiles.states[at] = records.fold(at, &**kernel, &rows, &groups, finest)?;
+            let failures = &mut tiles.failures[at];
+            tiles.states[at] = records.fold(at, &**kernel, &rows, &groups, finest, failures)?;
         }
         Ok(tiles)
     }

@@ -29,6 +29,7 @@
 //! tombstone at its old end.
 
 mod emitted;
+mod entity_runs;
 mod fixed;
 mod log_order;
 mod operator;
@@ -36,6 +37,7 @@ mod records;
 mod session;
 mod slots;
 mod stored;
+mod whole_log;
 
 pub use emitted::EmittedWindows;
 pub use log_order::LogOrder;

@@ -136,7 +136,7 @@ fn trailing_windows_are_those_of_the_oracle() {
 fn one_entity_with_many_rows_is_answered_in_parts() {
     // More questions and rows than are worked through at a time.
     for sight in [Sight::InOrder, Sight::Anyhow] {
-        check(77, sight, 1, 2000, 1);
+        check(77, sight, 1, 2000, 12);
         check_counts(78, sight);
     }
 }

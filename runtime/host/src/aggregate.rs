@@ -99,7 +99,12 @@ impl CompiledModule {
         };
         let Parts { parts, errors, metrics, bytes } = folding.run()?;
         let mut fold = Folding { module, index, shape, group_errors: Vec::new(), metrics, bytes };
-        let states = fold.join(&parts, group_count)?;
+        let mut has_rows = vec![false; group_count];
+        groups.iter().for_each(|group| has_rows[*group as usize] = true);
+        let states = match fold.in_place(&parts, &has_rows)? {
+            Some(states) => states,
+            None => fold.join(&parts, &has_rows)?,
+        };
         let Folding { group_errors, metrics, .. } = fold;
         let row_errors = arguments.all_errors(&arguments.errors, errors);
         Ok(Fold { states, row_errors, group_errors, metrics })
@@ -243,15 +248,43 @@ enum State {
 }
 
 impl Folding<'_> {
-    fn join(&mut self, parts: &[Part], group_count: usize) -> Result<BinaryArray, CallError> {
+    /// The states of one call for all groups, as they came. None where they
+    /// are not all there, or a group without rows has another state than the
+    /// empty one.
+    fn in_place(
+        &mut self,
+        parts: &[Part],
+        has_rows: &[bool],
+    ) -> Result<Option<BinaryArray>, CallError> {
+        let [part] = parts else { return Ok(None) };
+        let is_each = part.groups.len() == has_rows.len()
+            && part.groups.iter().zip(0..).all(|(group, at)| *group == at);
+        if !is_each {
+            return Ok(None);
+        }
+        let states = part.columns[0].as_binary::<i32>();
+        let mut without = has_rows.iter().enumerate().filter(|(_, has)| !**has).peekable();
+        if without.peek().is_some() {
+            let Ok(empty) = self.empty_state()? else { return Ok(None) };
+            let empty = empty.as_binary::<i32>().value(0);
+            if !without.all(|(group, _)| states.value(group) == empty) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(states.clone()))
+    }
+
+    fn join(&mut self, parts: &[Part], has_rows: &[bool]) -> Result<BinaryArray, CallError> {
         let mut arrays: Vec<BinaryArray> = Vec::with_capacity(parts.len());
-        let mut states = vec![State::Empty; group_count];
+        let mut states = vec![State::Empty; has_rows.len()];
         for part in parts {
             let array = arrays.len();
             arrays.push(part.columns[0].as_binary::<i32>().clone());
             let mut both = Vec::new();
             for (row, &group) in part.groups.iter().enumerate() {
                 match states[group as usize] {
+                    // What a call says of groups without rows does not count.
+                    _ if !has_rows[group as usize] => {}
                     State::Empty => states[group as usize] = State::At { array, row },
                     State::At { array, row: before } => both.push((group, array, before, row)),
                     State::Failed => {}

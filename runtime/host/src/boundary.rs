@@ -24,6 +24,15 @@ pub(crate) struct ReplyBytes {
     pub(crate) bytes: MutableBuffer,
     /// When the module had done its work.
     pub(crate) returned: Instant,
+    /// The memory that it came from.
+    pub(crate) memory: MemoryPlace,
+}
+
+/// Where an instance's memory lies in ours, for as long as the instance lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryPlace {
+    pub(crate) at: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A [`ReplyBytes`] that does not look at the clock.
@@ -164,7 +173,8 @@ macro_rules! lift_pair {
 
 lift_pair!(ReplyBytes, like[u8], |cx: &mut LiftContext<'_>, pair| {
     let returned = Instant::now();
-    Ok(Self { bytes: copied(cx, pair)?, returned })
+    let memory = MemoryPlace { at: cx.memory().as_ptr() as usize, bytes: cx.memory().len() };
+    Ok(Self { bytes: copied(cx, pair)?, returned, memory })
 });
 
 lift_pair!(UntimedReply, like[u8], |cx: &mut LiftContext<'_>, pair| copied(cx, pair).map(Self));

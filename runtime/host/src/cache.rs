@@ -9,23 +9,32 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use memmap2::Mmap;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use sha2::{Digest, Sha256};
 use unskew_definition::ModuleDigest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::config::NanPolicy;
 use crate::error::HostError;
+use crate::signer::{KEY_BYTES, Signer};
 
 /// A folder of signed native code.
 pub(crate) struct NativeCache {
     folder: PathBuf,
-    key: [u8; KEY_BYTES],
+    signer: Signer,
 }
 
-const KEY_BYTES: usize = 32;
+/// Raised when files are signed in another way: their names change with it.
+const FORM: u32 = 2;
 const KEY_FILE: &str = "signing-key";
+/// Where it is written down which component has which digest.
+const DIGESTS: &str = "digests";
+const DIGEST_BYTES: usize = 32;
+/// The SHA-256 of a smaller component takes less time than to look it up.
+const LEAST_BYTES_LOOKED_UP: usize = 1 << 20;
 const SIGNATURE_BYTES: u64 = 32;
 
 impl NativeCache {
@@ -39,7 +48,48 @@ impl NativeCache {
         };
         make_private_folder(&folder).map_err(failed)?;
         let key = read_or_make_key(&folder).map_err(failed)?;
-        Ok(Self { folder, key })
+        Ok(Self { folder, signer: Signer::new(&key) })
+    }
+
+    /// The digest of a component. SHA-256 takes several times as long as our
+    /// own hash, so what it yields for large ones is written down and signed.
+    pub(crate) fn digest_of(&self, component: &[u8]) -> ModuleDigest {
+        let compute = || ModuleDigest::from_bytes(Sha256::digest(component).into());
+        if component.len() < LEAST_BYTES_LOOKED_UP {
+            return compute();
+        }
+        let name = self.signer.sign("component", component).to_hex();
+        if let Some(digest) = self.known_digest(&name) {
+            return digest;
+        }
+        let digest = compute();
+        if let Err(e) = self.note_digest(&name, digest) {
+            let folder = self.folder.join(DIGESTS);
+            tracing::warn!(folder = %folder.display(), "a digest is not kept: {e}");
+        }
+        digest
+    }
+
+    fn known_digest(&self, name: &str) -> Option<ModuleDigest> {
+        let mut record = Vec::new();
+        let most = (DIGEST_BYTES + blake3::OUT_LEN + 1) as u64;
+        let file = File::open(self.folder.join(DIGESTS).join(name)).ok()?;
+        file.take(most).read_to_end(&mut record).ok()?;
+        let (digest, signature) = record.split_first_chunk::<DIGEST_BYTES>()?;
+        let signature = blake3::Hash::from_slice(signature).ok()?;
+        let is_ours = signature == self.signer.sign(&digest_of(name), digest);
+        is_ours.then(|| ModuleDigest::from_bytes(*digest))
+    }
+
+    fn note_digest(&self, name: &str, digest: ModuleDigest) -> io::Result<()> {
+        let folder = self.folder.join(DIGESTS);
+        make_private_folder(&folder)?;
+        let digest = digest.as_bytes();
+        let mut record = tempfile::NamedTempFile::new_in(&folder)?;
+        record.write_all(digest)?;
+        record.write_all(self.signer.sign(&digest_of(name), digest).as_bytes())?;
+        record.persist(folder.join(name))?;
+        Ok(())
     }
 
     /// The native code of a module, if it is here and in order.
@@ -99,7 +149,7 @@ impl NativeCache {
         let mut code = tempfile::NamedTempFile::new_in(&self.folder)?;
         code.write_all(native)?;
         let mut signature = tempfile::NamedTempFile::new_in(&self.folder)?;
-        signature.write_all(self.signer(name).update(native).finalize().as_bytes())?;
+        signature.write_all(self.signer.sign(name, native).as_bytes())?;
         // A reader between the two sees a signature that does not fit, and compiles.
         signature.persist(self.signature_path(name))?;
         code.persist(self.folder.join(name))?;
@@ -107,29 +157,19 @@ impl NativeCache {
     }
 
     fn is_signed(&self, path: &Path, name: &str) -> io::Result<bool> {
-        let mut code = File::open(path)?;
+        let code = File::open(path)?;
         let mut expected = Vec::new();
         File::open(self.signature_path(name))?
             .take(SIGNATURE_BYTES + 1)
             .read_to_end(&mut expected)?;
-        let mut signer = self.signer(name);
-        let mut chunk = vec![0; 1 << 20];
-        loop {
-            let read = code.read(&mut chunk)?;
-            if read == 0 {
-                break;
-            }
-            signer.update(&chunk[..read]);
+        if code.metadata()?.len() == 0 {
+            return Ok(false);
         }
+        // SAFETY: files here are replaced and never written to again, and
+        // nobody but their owner can do so. wasmtime maps them likewise.
+        let code = unsafe { Mmap::map(&code)? };
         // `blake3::Hash` compares in constant time.
-        Ok(blake3::Hash::from_slice(&expected).is_ok_and(|e| e == signer.finalize()))
-    }
-
-    fn signer(&self, name: &str) -> blake3::Hasher {
-        let mut signer = blake3::Hasher::new_keyed(&self.key);
-        signer.update(&(name.len() as u64).to_le_bytes());
-        signer.update(name.as_bytes());
-        signer
+        Ok(blake3::Hash::from_slice(&expected).is_ok_and(|e| e == self.signer.sign(name, &code)))
     }
 
     fn signature_path(&self, name: &str) -> PathBuf {
@@ -140,10 +180,16 @@ impl NativeCache {
     /// covers its version, the compiler's settings and the CPU's features.
     fn name(&self, engine: &Engine, digest: ModuleDigest, nan: NanPolicy) -> String {
         let mut settings = DefaultHasher::new();
+        FORM.hash(&mut settings);
         engine.precompile_compatibility_hash().hash(&mut settings);
         nan.hash(&mut settings);
         format!("{}-{:016x}", digest.to_hex(), settings.finish())
     }
+}
+
+/// What a record of a digest is signed as.
+fn digest_of(component: &str) -> String {
+    format!("digest of {component}")
 }
 
 fn make_private_folder(folder: &Path) -> io::Result<()> {

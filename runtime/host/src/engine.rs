@@ -18,6 +18,11 @@ pub(crate) const EPOCH: Duration = Duration::from_millis(20);
 const CORE_INSTANCES: u32 = 64;
 const MEMORIES: u32 = 4;
 const TABLES: u32 = 16;
+/// Memories of instances that are gone which the system takes back at once: one
+/// call and one message to the other cores for all of them.
+const DECOMMITS_AT_ONCE: usize = 8;
+/// Bytes of each table that stay resident between two instances.
+const TABLE_BYTES_KEPT: usize = 64 * 1024;
 
 /// An engine for one compilation setting, with the thread that moves its epoch.
 pub(crate) struct TickingEngine {
@@ -71,6 +76,10 @@ fn settings(nan: NanPolicy, limits: &Limits) -> Config {
         .max_wasm_stack(limits.stack_bytes)
         .concurrency_support(false)
         .wasm_backtrace_max_frames(None)
+        // Nobody unwinds or names places in a module's code: these tables
+        // would only make what is cached larger, and slower to load.
+        .native_unwind_info(false)
+        .generate_address_map(false)
         .memory_init_cow(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     // Whatever is not deterministic, not needed or not settled stays off.
@@ -112,6 +121,10 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_memory_size(limits.memory_bytes.max(limits.python_memory_bytes))
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
-        .linear_memory_keep_resident(0);
+        .linear_memory_keep_resident(0)
+        .decommit_batch_size(DECOMMITS_AT_ONCE)
+        // The tables of most modules fit: zeroing them takes less than to have
+        // the system take their pages away and give others.
+        .table_keep_resident(TABLE_BYTES_KEPT);
     pool
 }

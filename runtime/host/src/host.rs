@@ -63,7 +63,10 @@ impl Host {
         let shared = &*self.0;
         let recorded = check_size(component, &shared.limits)?;
         let nan = shared.config.nan.or(recorded).unwrap_or_default();
-        let digest = ModuleDigest::from_bytes(Sha256::digest(component).into());
+        let digest = match &shared.cache {
+            Some(cache) => cache.digest_of(component),
+            None => ModuleDigest::from_bytes(Sha256::digest(component).into()),
+        };
         let loaded = || shared.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = loaded().get(&digest).and_then(Weak::upgrade) {
             return Ok(CompiledModule(module));
@@ -72,7 +75,7 @@ impl Host {
         let compiled = self.compile(&engine, digest, nan, component)?;
         let imports = check_contract(&engine.engine, &compiled)?;
         let (pre, indices) = link(&engine, &compiled)?;
-        let (manifest, manifest_json) = self.ask_for_manifest(&pre, &indices)?;
+        let (manifest, manifest_json, mut asked) = self.ask_for_manifest(&pre, &indices)?;
         let memory_limit = match manifest.language.as_str() {
             "python" => shared.limits.python_memory_bytes,
             _ => shared.limits.memory_bytes,
@@ -87,6 +90,12 @@ impl Host {
             indices,
             pools: Arc::clone(&shared.pools),
         });
+        let idle = shared.pools.add();
+        if isolation == Isolation::Reuse && asked.settle(&maker.journal, memory_limit) {
+            shared.pools.keep(&idle, asked);
+        } else {
+            shared.pools.discard(asked);
+        }
         let module = Arc::new(Inner {
             digest,
             imports,
@@ -94,7 +103,7 @@ impl Host {
             limits: Arc::clone(&shared.limits),
             isolation,
             nan,
-            idle: shared.pools.add(),
+            idle,
             prepared: (isolation == Isolation::Fresh).then(|| Prepared::new(&maker)),
             maker,
             metrics: Mutex::new(CallMetrics::default()),
@@ -144,11 +153,12 @@ impl Host {
         Ok(compiled)
     }
 
+    /// What a module says of itself, and the instance that said it.
     fn ask_for_manifest(
         &self,
         pre: &InstancePre<GuestState>,
         indices: &ExportIndices,
-    ) -> Result<(Manifest, String), LoadError> {
+    ) -> Result<(Manifest, String, Instance), LoadError> {
         let limits = &self.0.limits;
         let journal = Arc::new(Journal::new("(its manifest)"));
         // The language is not known yet, so the larger limit holds.
@@ -162,10 +172,19 @@ impl Host {
         instance
             .check_types()
             .map_err(|(name, reason)| LoadError::WrongExport { name: name.to_owned(), reason })?;
-        let json = instance.manifest(limits.manifest.bytes.saturating_add(1));
-        self.0.pools.discard(instance);
-        let json = json.map_err(|failed| LoadError::ManifestCall(failed.fault))?;
-        Ok((Manifest::from_json_within(json.as_bytes(), &limits.manifest)?, json))
+        let manifest = match instance.manifest(limits.manifest.bytes.saturating_add(1)) {
+            Ok(json) => Manifest::from_json_within(json.as_bytes(), &limits.manifest)
+                .map(|manifest| (manifest, json))
+                .map_err(LoadError::from),
+            Err(failed) => Err(LoadError::ManifestCall(failed.fault)),
+        };
+        match manifest {
+            Ok((manifest, json)) => Ok((manifest, json, instance)),
+            Err(error) => {
+                self.0.pools.discard(instance);
+                Err(error)
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use wasmtime::component::{Func, Instance as ComponentInstance, Lift, Lower, TypedFunc};
 use wasmtime::{ResourceLimiter, Store, Trap};
 
-use crate::boundary::{Parameters, ReplyBytes, Text, UntimedReply};
+use crate::boundary::{MemoryPlace, Parameters, ReplyBytes, Text, UntimedReply};
 use crate::encode::Request;
 use crate::engine::EPOCH;
 use crate::error::Fault;
@@ -102,6 +102,10 @@ pub(crate) struct Instance {
     calls: u32,
     /// The function of its first call, which had no rows.
     first: Option<(Export, u32)>,
+    /// Whether it was asked for its manifest, and so is not fresh any more.
+    asked: bool,
+    /// Where its memory lay after its zero-row call.
+    pub(crate) memory: Option<MemoryPlace>,
 }
 
 /// A reply that was copied out, and the fuel that it took.
@@ -167,7 +171,7 @@ impl Instance {
         };
         let manifest = func(&mut store, &indices.manifest);
         let batch = std::array::from_fn(|i| func(&mut store, &indices.batch[i]));
-        Ok(Self { store, manifest, batch, calls: 0, first: None })
+        Ok(Self { store, manifest, batch, calls: 0, first: None, asked: false, memory: None })
     }
 
     /// Checks that the exports have the types of the contract.
@@ -186,6 +190,7 @@ impl Instance {
     /// Asks for the manifest, of which at most `limit` bytes are taken.
     pub(crate) fn manifest(&mut self, limit: usize) -> Result<String, FailedCall> {
         arm(&mut self.store, limit);
+        self.asked = true;
         // SAFETY: `check_types` has compared the function with these types.
         let typed = unsafe { TypedFunc::<(), (Text,)>::new_unchecked(self.manifest) };
         match typed.call(&mut self.store, ()) {
@@ -218,13 +223,23 @@ impl Instance {
         }
     }
 
+    /// Gives it the journal and the memory of its module, which were not known
+    /// when it was asked for the manifest; whether it keeps to that memory.
+    pub(crate) fn settle(&mut self, journal: &Arc<Journal>, memory_limit: usize) -> bool {
+        let state = self.store.data_mut();
+        state.journal = Arc::clone(journal);
+        state.memory_limit = memory_limit;
+        state.memory <= memory_limit
+    }
+
     /// Whether it has done its share, or grown so far that a new one is better.
     pub(crate) fn is_spent(&self) -> bool {
         let GuestState { limits, memory, memory_limit, .. } = self.store.data();
         self.calls >= limits.calls_per_instance || *memory > memory_limit / 4 * 3
     }
 
-    /// How often it has been called, with the zero-row call when it was made.
+    /// How often it has been called, with the zero-row call when it was made:
+    /// one that was only asked for its manifest had none yet.
     pub(crate) fn calls(&self) -> u32 {
         self.calls
     }
@@ -239,8 +254,9 @@ impl Instance {
         self.store.data().memory
     }
 
+    /// Whether anything but a zero-row call was made in it.
     pub(crate) fn has_been_called(&self) -> bool {
-        self.calls > 1
+        self.calls > 1 || self.asked
     }
 }
 

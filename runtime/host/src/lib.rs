@@ -25,6 +25,7 @@ mod definitions;
 mod encode;
 mod engine;
 mod error;
+mod footprint;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod host;
@@ -39,6 +40,7 @@ mod one_row;
 mod pieces;
 mod pool;
 mod prepared;
+mod signer;
 mod split;
 mod table;
 mod transform;

@@ -1,8 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
+use wasmtime::{StoreContextMut, bail};
 
 use crate::boundary::TextStart;
 use crate::instance::GuestState;
@@ -157,6 +157,11 @@ pub(crate) fn add_to(linker: &mut Linker<GuestState>, version: &str) -> wasmtime
             store.set_fuel(left - cost)?;
             let GuestState { log, limits, journal, .. } = store.data_mut();
             log.take(level, row, message.text, limits, journal);
+            if level == Level::Fatal {
+                // The call ends here: a trap of the module's own, which would
+                // follow, takes a signal.
+                bail!("the module gave up");
+            }
             Ok(())
         },
     )

@@ -102,6 +102,10 @@ impl OneRow {
             return Tried::Unusual;
         }
         let Some(mut instance) = module.idle.take() else { return Tried::Unusual };
+        if instance.calls() == 0 {
+            module.maker.pools.keep(&module.idle, instance);
+            return Tried::Unusual;
+        }
         let start = instance.calls().is_multiple_of(TIMED_CALLS).then(Instant::now);
         let answer = instance.call::<_, UntimedReply>(Export::Transform, index as u32, &*request);
         let ran = start.map(|start| start.elapsed() * TIMED_CALLS);

@@ -1,18 +1,20 @@
 //! Instances made ahead, for modules of which every call has one of its own.
 //!
 //! Making an instance of a Python module takes a hundred times as long as
-//! calling it, and so does throwing one away. Both are done by a thread of the
+//! calling it, and so does throwing one away: nearly all of it is the system's
+//! work on pages of memory. Both are done by a thread of the
 //! module's, when no call has come for a moment: callers that come one after
 //! the other make their own, since two threads that change one address space
 //! only hinder each other.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, new_empty_array};
 use unskew_definition::Field;
 
+use crate::footprint::Footprint;
 use crate::instance::{Export, Instance};
 use crate::module::Maker;
 use crate::pool::IdleInstances;
@@ -64,6 +66,23 @@ struct Recipe {
     index: u32,
     inputs: Vec<Field>,
     columns: Vec<ArrayRef>,
+    /// What the first call that was seen has written to; nothing if unknown.
+    footprint: OnceLock<Option<Footprint>>,
+}
+
+impl Recipe {
+    fn learn_from(&self, used: &Instance) {
+        if self.footprint.get().is_none() && used.is_made_for(self.export, self.index) {
+            // Only this thread sets it.
+            let _ = self.footprint.set(used.memory.and_then(Footprint::of));
+        }
+    }
+
+    fn populate(&self, new: &Instance) {
+        if let (Some(Some(footprint)), Some(memory)) = (self.footprint.get(), new.memory) {
+            footprint.populate(memory);
+        }
+    }
 }
 
 impl Shared {
@@ -124,7 +143,8 @@ impl Prepared {
         if !state.wanted.as_ref().is_some_and(is_wanted) {
             let columns = inputs.iter().map(|i| new_empty_array(&i.data_type.to_arrow()));
             let (inputs, columns) = (inputs.to_vec(), columns.collect());
-            state.wanted = Some(Arc::new(Recipe { export, index, inputs, columns }));
+            let footprint = OnceLock::new();
+            state.wanted = Some(Arc::new(Recipe { export, index, inputs, columns, footprint }));
         }
         let left_over = if state.used.len() < USED {
             state.used.push(instance);
@@ -173,14 +193,20 @@ fn prepare(shared: &Shared, ready: &IdleInstances, maker: &Weak<Maker>) {
         let used = std::mem::take(&mut state.used);
         drop(state);
         for instance in used {
+            if let Some(recipe) = &wanted {
+                recipe.learn_from(&instance);
+            }
             maker.pools.discard(instance);
         }
         let mut failed = false;
         if let Some(recipe) = &wanted {
-            let Recipe { export, index, inputs, columns } = &**recipe;
+            let Recipe { export, index, inputs, columns, .. } = &**recipe;
             // Nobody waits for it: where there is no room, none is made.
             match maker.make_if_there_is_room(*export, *index, inputs, columns) {
-                Ok(instance) => maker.pools.keep(ready, instance),
+                Ok(instance) => {
+                    recipe.populate(&instance);
+                    maker.pools.keep(ready, instance);
+                }
                 Err(_) => failed = true,
             }
         }

@@ -139,7 +139,10 @@ impl Evaluation<'_> {
             // After a fault one row at a time goes straight into a fresh
             // instance, for that is where its verdict is made.
             let careful = step < most;
-            let groups = self.groups.map(|groups| locals.of(&groups[range.clone()]));
+            let groups = self.groups.map(|groups| match length == self.arguments.rows {
+                true => locals.of_all(groups),
+                false => locals.of(&groups[range.clone()]),
+            });
             let metrics = &mut parts.metrics;
             let mut attempt = self.attempt(&range, single && careful, groups.clone(), metrics);
             if single && !attempt.is_verdict() {
@@ -269,7 +272,7 @@ impl Evaluation<'_> {
         metrics.bytes_in += request.len() as u64;
         let answer = instance.call(self.export, index, request);
         metrics.write += clock.written() - clock.started();
-        let Answer { reply: ReplyBytes { bytes, returned }, fuel } = match answer {
+        let Answer { reply: ReplyBytes { bytes, returned, memory: _ }, fuel } = match answer {
             Ok(answer) => answer,
             Err(failure) => {
                 metrics.run += clock.written().elapsed();
@@ -421,6 +424,17 @@ struct LocalGroups {
 const NOT_SEEN: u32 = u32::MAX;
 
 impl LocalGroups {
+    /// Of all rows at once: where most groups have rows, they keep their
+    /// numbers, so that the states come back in their places. Then there is a
+    /// state for groups without rows, too.
+    fn of_all(&mut self, groups: &[u32]) -> CallGroups {
+        let count = groups.iter().max().map_or(0, |greatest| *greatest as usize + 1);
+        if count > groups.len() {
+            return self.of(groups);
+        }
+        CallGroups { of_rows: groups.to_vec(), of_states: (0..count as u32).collect() }
+    }
+
     fn of(&mut self, groups: &[u32]) -> CallGroups {
         let mut of_states = Vec::new();
         let of_rows = groups
@@ -458,5 +472,17 @@ mod tests {
         assert_eq!(of(&[7, 3, 7, 0]), (vec![0, 1, 0, 2], vec![7, 3, 0]));
         assert_eq!(of(&[3, 3]), (vec![0, 0], vec![3]));
         assert_eq!(of(&[]), (vec![], vec![]));
+    }
+
+    #[test]
+    fn of_all_rows_groups_keep_their_numbers_unless_few_have_rows() {
+        let mut locals = LocalGroups::default();
+        let mut of_all = |groups: &[u32]| {
+            let CallGroups { of_rows, of_states } = locals.of_all(groups);
+            (of_rows, of_states)
+        };
+        assert_eq!(of_all(&[3, 0, 3, 1]), (vec![3, 0, 3, 1], vec![0, 1, 2, 3]));
+        assert_eq!(of_all(&[4, 0, 4, 1]), (vec![0, 1, 0, 2], vec![4, 0, 1]));
+        assert_eq!(of_all(&[]), (vec![], vec![]));
     }
 }

@@ -113,6 +113,52 @@ fn code_of_another_installation_is_foreign() {
     assert_eq!(fs::read(signature(&code)).unwrap(), own_signature, "signed by us again");
 }
 
+/// The component with so many bytes more, which mean nothing.
+fn padded(mut component: Vec<u8>, with: u8) -> Vec<u8> {
+    const BYTES: usize = (1 << 20) + (1 << 14);
+    let name = b"\x07padding";
+    let mut length = BYTES + name.len();
+    component.push(0);
+    while length >= 0x80 {
+        component.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    component.push(length as u8);
+    component.extend(name);
+    component.resize(component.len() + BYTES, with);
+    component
+}
+
+#[test]
+fn a_digest_that_was_not_written_down_here_is_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let records = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder.join("native/digests")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let digest = |component: &[u8]| host(folder).load(component).unwrap().digest();
+    let ours = padded(component(&doubling()), 1);
+    let expected = Host::new(HostConfig::default()).unwrap().load(&ours).unwrap().digest();
+    assert_eq!(digest(&ours), expected);
+    assert_eq!(digest(&ours), expected, "as it was written down");
+    let record = records().remove(0);
+    let written = fs::read(&record).unwrap();
+    let mut flipped = written.clone();
+    flipped[0] ^= 1;
+    for damaged in [&flipped[..], b"", &written[..32], &[0; 64], &[0; 65]] {
+        fs::write(&record, damaged).unwrap();
+        assert_eq!(digest(&ours), expected);
+        assert_eq!(fs::read(&record).unwrap(), written, "written down again");
+    }
+    let other = padded(component(&doubling()), 2);
+    assert_ne!(digest(&other), expected);
+    let record_of_other = records().into_iter().find(|path| *path != record).unwrap();
+    fs::copy(&record_of_other, &record).unwrap();
+    assert_eq!(digest(&ours), expected, "that of another component");
+    assert_eq!(evaluate(&host(folder), &ours), 42);
+}
+
 #[test]
 fn the_folder_is_private_and_a_damaged_key_is_replaced() {
     use std::os::unix::fs::PermissionsExt;

@@ -130,6 +130,60 @@ def test_the_place_of_an_error_is_the_users_line() -> None:
     assert "in inverse)" in alone
 
 
+def sum_or_none(x: float | None, y: int | None, z: float) -> float | None:
+    """What lies under a null must not be seen."""
+    if x is None or not (y is not None):
+        return None
+    return 1 / x + y * z
+
+
+def one_or_power(x: int | None, y: int | None) -> int | None:
+    return 1 if x is None else None if y is None else x ** y
+
+
+def ten_to_the(x: int | None) -> int | None:
+    return None if x is None else 10**x
+
+
+def inverse_or_zero(x: float | None) -> float | None:
+    return 1 / x if x is not None else 0.0
+
+
+@pytest.mark.parametrize("function", [sum_or_none, one_or_power, ten_to_the, inverse_or_zero])
+def test_nulls_anywhere_give_what_their_rows_give_alone(function: Any) -> None:
+    transform(function)
+    count = function.__code__.co_argcount
+    values: list[Any] = [None, 0, 1, 3]
+    kinds = [*itertools.product(values, repeat=count)]
+    if function is sum_or_none:
+        kinds = [kind for kind in kinds if kind[2] is not None]
+    fine = [kind for kind in kinds if not call([[v] for v in kind]).errors]
+    for rows in (kinds, kinds[::-1], fine, fine * 40, [k for k in fine if None in k]):
+        alone = [call([[value] for value in row]) for row in rows]
+        reply = call([list(column) for column in zip(*rows)])
+        assert reply.columns[0] == [one.columns[0][0] for one in alone]
+        assert reply.errors == {at: one.errors[0] for at, one in enumerate(alone) if one.errors}
+
+
+def test_only_functions_that_give_none_for_nulls_see_what_lies_under_them() -> None:
+    def strict(function: Any, inputs: list[int]) -> bool:
+        numbers = loop_of(
+            function, len(inputs) + (function is sum_or_none), numbers=True,
+            nullable_inputs=inputs, number_inputs=[0, 1, 2][: function.__code__.co_argcount],
+        ).numbers  # fmt: skip
+        assert numbers is not None
+        return numbers.strict
+
+    assert strict(sum_or_none, [0, 1])
+    assert not strict(one_or_power, [0, 1]), "1 for a null"
+    assert not strict(ten_to_the, [0]), "it may take for ever"
+    assert not strict(inverse_or_zero, [0]), "0 for a null"
+    not_nullable = loop_of(
+        sum_or_none, 3, numbers=True, nullable_output=False, nullable_inputs=[0, 1], number_inputs=[0, 1, 2]
+    ).numbers  # fmt: skip
+    assert not_nullable is not None and not not_nullable.strict
+
+
 def test_names_of_ours_in_a_function_are_left_alone() -> None:
     namespace: dict[str, Any] = {}
     exec("def f(_unskew_value, _unskew_flags):\n return _unskew_value", namespace)
@@ -138,6 +192,6 @@ def test_names_of_ours_in_a_function_are_left_alone() -> None:
     out: list[Any] = []
     nulls: list[int] = []
     assert loop.numbers.flagged is not None
-    loop.numbers.flagged([(1, 2, 0), (3, 4, 1), (5, 6, 2)], out, out.append, nulls.append, 0, len)
+    loop.numbers.flagged([(1, 2, 0), (3, 4, 1), (5, 6, 2)], out, out.append, nulls.append, 0, 0, len)
     assert (out, nulls) == ([1, 0, 5], [1])
     registry.transforms.clear()

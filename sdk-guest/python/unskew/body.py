@@ -7,6 +7,8 @@ from struct import Struct
 from .failure import as_utf8
 
 MAGIC = b"USB1"
+# How the body of a request begins that has no rows.
+NO_ROWS = MAGIC + bytes(4)
 HEADER_SIZE = 16
 ERROR_SECTION_SLOTS = 6
 
@@ -67,6 +69,11 @@ class Writer:
         else:
             self.entries += (rows, valid.count(0))
             self.buffer(pack_bits(valid))
+
+    def bitmap(self, rows: int, valid: int) -> None:
+        """Begins a column; bit n of `valid` says whether row n has a value."""
+        self.entries += (rows, rows - valid.bit_count())
+        self.buffer(valid.to_bytes((rows + 7) // 8, "little"))
 
     def buffer(self, data: bytes | array) -> None:
         """Adds one buffer."""

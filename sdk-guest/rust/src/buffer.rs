@@ -113,6 +113,20 @@ impl Buffer {
         self.length += bytes.len();
     }
 
+    /// Appends the first `length` of these bytes. All are copied, since so many
+    /// as are known beforehand are copied without a call.
+    #[inline]
+    pub(crate) fn push_first<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        assert!(length <= N, "so many bytes are there");
+        self.reserve(N);
+        // SAFETY: the room was made just now, and no one else has it.
+        unsafe {
+            let end = self.as_mut_ptr().add(self.length);
+            end.copy_from_nonoverlapping(bytes.as_ptr(), N);
+        }
+        self.length += length;
+    }
+
     #[inline]
     pub(crate) fn push<T: Plain>(&mut self, value: T) {
         self.reserve(size_of::<T>());

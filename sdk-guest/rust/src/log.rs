@@ -11,7 +11,7 @@ pub enum Level {
     Warn,
     /// Something is wrong.
     Error,
-    /// The module is about to trap. Sent by a panic; not for other use.
+    /// The module gives up: the host ends the call. Sent by a panic; not for other use.
     Fatal,
 }
 

@@ -335,9 +335,17 @@ impl<const P: u8, const S: u8> State for Decimal<P, S> {
 
 impl State for ExactSum {
     fn encode(&self, to: &mut StateWriter<'_>) {
-        let bytes = self.to_bytes();
-        to.write_length(bytes.len());
-        to.write(&bytes);
+        match self.to_short_bytes() {
+            Some((bytes, length)) => {
+                to.write_length(length);
+                to.bytes.push_first(&bytes, length);
+            }
+            None => {
+                let bytes = self.to_bytes();
+                to.write_length(bytes.len());
+                to.write(&bytes);
+            }
+        }
     }
 
     fn decode(from: &mut StateReader<'_>) -> Result<Self, StateError> {

@@ -3,7 +3,8 @@
 
 use super::lanes::Lanes;
 use super::window::Window;
-use crate::exact_float::{ExactSquares, ExactSum, parts, square};
+use crate::exact_float::{ExactSum, parts};
+use crate::exact_squares::{ExactSquares, square};
 use crate::moments::{MomentsState, Squares};
 use crate::state::Body;
 use crate::sum::{SumState, Total};

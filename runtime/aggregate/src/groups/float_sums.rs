@@ -4,71 +4,106 @@
 //! in it is added to its group's 128 bits by one multiplication and one
 //! addition. What lies outside goes to a sum of full width beside them, and
 //! where much does, the window moves.
+//!
+//! Quicker still are runs of floats that all lie in the middle of the window:
+//! see [`Grid`].
 
+use super::grid::{GRID_ROWS, Grid, Pending};
 use super::lanes::Lanes;
 use super::window::Window;
 use crate::exact_float::{ExactSum, LargeSum};
 use crate::state::Body;
 use crate::sum::{SumState, Total};
 
-/// A group: a count, and a sum in units of the window's first bit.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    low: u64,
-    high: i64,
-    count: u64,
-}
+/// So many rows are looked at together.
+const CHUNK: usize = 256;
 
-impl Slot {
-    #[inline(always)]
-    fn sum(&self) -> i128 {
-        (i128::from(self.high) << 64) | i128::from(self.low)
-    }
-
-    #[inline(always)]
-    fn set_sum(&mut self, sum: i128) {
-        (self.low, self.high) = (sum as u64, (sum >> 64) as i64);
-    }
-}
+/// With more groups, sums do not wait in the grid: settling all of them would
+/// take longer than adding rows to it saves.
+const GRID_GROUPS: usize = 1 << 14;
 
 #[derive(Clone, Debug)]
 pub(crate) struct FloatSums {
     window: Window,
-    slots: Vec<Slot>,
+    /// A group: how many values there were, and which part of their sum waits.
+    slots: Vec<Pending>,
+    /// Its sum in units of the window's first bit, but for what waits.
+    totals: Vec<i128>,
+    /// How many rows wait at most.
+    pending: usize,
     /// What lay outside the window: of as many groups as there are, or of none.
     outside: Vec<Option<Box<ExactSum>>>,
 }
 
 impl FloatSums {
-    pub(super) const NONE: Self =
-        Self { window: Window::NONE, slots: Vec::new(), outside: Vec::new() };
+    pub(super) const NONE: Self = Self {
+        window: Window::NONE,
+        slots: Vec::new(),
+        totals: Vec::new(),
+        pending: 0,
+        outside: Vec::new(),
+    };
 
     /// Takes in values that are there, each with its group.
-    #[inline(always)]
-    pub(super) fn update(&mut self, rows: impl Iterator<Item = (f64, u32)> + Clone) {
-        if self.window.exponent.is_none() {
-            rows.clone().for_each(|(x, _)| self.window.make_for(x));
-        }
-        let (window, sieve) = (self.window.exponent(), self.window.sieve());
-        let (mut count, mut strays) = (0, 0);
+    pub(super) fn update(&mut self, rows: impl Iterator<Item = (f64, u32)>) {
+        let (mut values, mut groups) = ([0.0; CHUNK], [0; CHUNK]);
+        let mut count = 0;
         for (x, group) in rows {
+            (values[count], groups[count]) = (x, group);
             count += 1;
-            let slot = &mut self.slots[group as usize];
+            if count == CHUNK {
+                self.take_in(&values, &groups);
+                count = 0;
+            }
+        }
+        self.take_in(&values[..count], &groups[..count]);
+    }
+
+    /// The same of values that are all there.
+    pub(super) fn update_all(&mut self, values: &[f64], groups: &[u32]) {
+        for (values, groups) in values.chunks(CHUNK).zip(groups.chunks(CHUNK)) {
+            self.take_in(values, groups);
+        }
+    }
+
+    fn take_in(&mut self, values: &[f64], groups: &[u32]) {
+        if self.window.exponent.is_none() {
+            values.iter().for_each(|x| self.window.make_for(*x));
+        }
+        if self.slots.len() <= GRID_GROUPS {
+            if self.pending + values.len() > GRID_ROWS {
+                self.settle();
+            }
+            let grid = Grid::new(self.window.exponent());
+            if grid.is_some_and(|grid| grid.add(values, groups, &mut self.slots)) {
+                self.pending += values.len();
+                return;
+            }
+        }
+        self.add_one_by_one(values, groups);
+    }
+
+    fn add_one_by_one(&mut self, values: &[f64], groups: &[u32]) {
+        let (window, sieve) = (self.window.exponent(), self.window.sieve());
+        let mut strays = 0;
+        for (x, group) in values.iter().zip(groups) {
+            let (x, group) = (*x, *group as usize);
+            let slot = &mut self.slots[group];
             slot.count = slot.count.wrapping_add(1);
             if let Some((mantissa, shift)) = sieve.inside(x) {
                 let value = i128::from(mantissa) * i128::from(1_i64 << shift);
-                let (sum, is_beyond) = slot.sum().overflowing_add(value);
+                let (sum, is_beyond) = self.totals[group].overflowing_add(value);
                 if !is_beyond {
-                    slot.set_sum(sum);
+                    self.totals[group] = sum;
                     continue;
                 }
             }
             if x != 0.0 {
                 strays += u64::from(x.is_finite());
-                self.add_outside(x, group as usize);
+                self.add_outside(x, group);
             }
         }
-        if self.window.is_left(count, strays) {
+        if self.window.is_left(values.len(), strays) {
             self.leave_window(window);
         }
     }
@@ -86,30 +121,66 @@ impl FloatSums {
         self.outside[group].get_or_insert_default()
     }
 
-    #[cold]
-    fn leave_window(&mut self, exponent: i32) {
+    /// What waits of a group's sum, in units of the window's first bit, which
+    /// has this exponent.
+    fn waiting(&self, group: usize, exponent: i32) -> i128 {
+        match Grid::new(exponent) {
+            Some(grid) => grid.waiting(&self.slots[group]),
+            None => 0,
+        }
+    }
+
+    /// Adds what waits to the groups' sums.
+    fn settle(&mut self) {
+        if self.pending == 0 {
+            return;
+        }
+        self.pending = 0;
+        let exponent = self.window.exponent();
         for group in 0..self.slots.len() {
-            let sum = self.slots[group].sum();
-            if sum != 0 {
-                self.outside(group).merge(&ExactSum::from_scaled(sum, exponent));
-                self.slots[group].set_sum(0);
+            let waiting = self.waiting(group, exponent);
+            if waiting == 0 {
+                continue;
+            }
+            self.slots[group].empty();
+            match self.totals[group].checked_add(waiting) {
+                Some(sum) => self.totals[group] = sum,
+                None => {
+                    self.outside(group).merge(&ExactSum::from_scaled(waiting, exponent));
+                }
             }
         }
     }
 
-    fn exact(&self, group: usize) -> ExactSum {
-        let sum = self.slots[group].sum();
-        let inside = || ExactSum::from_scaled(sum, self.window.exponent());
-        match self.outside.get(group) {
-            Some(Some(outside)) if sum == 0 => (**outside).clone(),
-            Some(Some(outside)) => {
-                let mut both = (**outside).clone();
-                both.merge(&inside());
-                both
+    #[cold]
+    fn leave_window(&mut self, exponent: i32) {
+        for group in 0..self.slots.len() {
+            let waiting = self.waiting(group, exponent);
+            self.slots[group].empty();
+            for part in [waiting, std::mem::take(&mut self.totals[group])] {
+                if part != 0 {
+                    self.outside(group).merge(&ExactSum::from_scaled(part, exponent));
+                }
             }
-            _ if sum == 0 => ExactSum::new(),
-            _ => inside(),
         }
+        self.pending = 0;
+    }
+
+    fn exact(&self, group: usize) -> ExactSum {
+        let exponent = self.window.exponent();
+        let (total, waiting) = (self.totals[group], self.waiting(group, exponent));
+        let mut sum = match self.outside.get(group) {
+            Some(Some(outside)) => (**outside).clone(),
+            _ => ExactSum::new(),
+        };
+        match total.checked_add(waiting) {
+            Some(total) => sum.merge(&ExactSum::from_scaled(total, exponent)),
+            None => {
+                sum.merge(&ExactSum::from_scaled(total, exponent));
+                sum.merge(&ExactSum::from_scaled(waiting, exponent));
+            }
+        }
+        sum
     }
 }
 
@@ -119,14 +190,16 @@ impl Lanes for FloatSums {
     }
 
     fn resize(&mut self, groups: usize) {
-        self.slots.resize(groups, Slot::default());
+        self.slots.resize(groups, Pending::default());
+        self.totals.resize(groups, 0);
         if !self.outside.is_empty() {
             self.outside.resize(groups, None);
         }
     }
 
     fn clear(&mut self, group: usize) {
-        self.slots[group] = Slot::default();
+        self.slots[group] = Pending::default();
+        self.totals[group] = 0;
         if let Some(outside) = self.outside.get_mut(group) {
             *outside = None;
         }
@@ -144,9 +217,9 @@ impl Lanes for FloatSums {
         slot.count = combine(slot.count, *count);
         if let Some(value) = sum.scaled_to(self.window.exponent())
             && let combine = if is_out { i128::checked_sub } else { i128::checked_add }
-            && let Some(sum) = combine(slot.sum(), value)
+            && let Some(sum) = combine(self.totals[group], value)
         {
-            slot.set_sum(sum);
+            self.totals[group] = sum;
             return true;
         }
         let outside = self.outside(group);
@@ -160,6 +233,7 @@ impl Lanes for FloatSums {
 
     fn allocated_bytes(&self) -> usize {
         let of_large = self.outside.iter().flatten().count() * size_of::<LargeSum>();
-        self.slots.capacity() * size_of::<Slot>() + self.outside.capacity() * 8 + of_large
+        let of_each = size_of::<Pending>() + size_of::<i128>();
+        self.slots.capacity() * of_each + self.outside.capacity() * 8 + of_large
     }
 }

@@ -3,6 +3,7 @@
 mod extremes;
 mod float_moments;
 mod float_sums;
+mod grid;
 mod integer_sums;
 mod lanes;
 mod plain;
@@ -161,6 +162,9 @@ impl GroupStates {
         assert!(column.values.len() >= groups.len(), "the column has too few rows");
         use ColumnValues as C;
         match (&mut self.form, &column.values) {
+            (Form::FloatSums(sums), C::Float64(values)) if column.validity.is_none() => {
+                sums.update_all(&values[..groups.len()], groups);
+            }
             (Form::FloatSums(sums), C::Float64(values)) => {
                 over!(values, column, groups, |x: f64| x, |rows| sums.update(rows));
             }

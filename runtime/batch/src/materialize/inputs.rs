@@ -13,6 +13,7 @@ use unskew_plan::SourcePlan;
 use unskew_registry::InputFile;
 
 use crate::error::BatchError;
+use crate::remote::{RemoteFile, is_url};
 use crate::table_reader::TableReader;
 
 /// The files of a source as they are now, beside what the registry knows.
@@ -93,9 +94,14 @@ fn times_of(file: &InputFile) -> Option<(i64, i64)> {
     file.first_event.zip(file.last_event)
 }
 
-/// The length of a file, and its mark: modification time and SHA-256. The
+/// The length of a file, and its mark: modification time and SHA-256, or the
+/// ETag of an object. The
 /// hash is read again only where the time or the length is another.
 fn identity(path: &Path, before: Option<&InputFile>) -> Result<(u64, String), BatchError> {
+    if is_url(path) {
+        let object = RemoteFile::open(path)?;
+        return Ok((object.len(), format!("0 etag:{}", object.etag().unwrap_or_default())));
+    }
     let failed = |error| BatchError::reading(path, error);
     let metadata = std::fs::metadata(path).map_err(failed)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());

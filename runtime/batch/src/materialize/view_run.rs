@@ -26,6 +26,7 @@ use crate::materialize::slices::{
 };
 use crate::materialize::source_rows::rows_of_slice;
 use crate::materialize::summary::{MaterializeProgress, PlannedSlice, ViewSummary};
+use crate::source_files::source_notes;
 
 /// A view's run, planned.
 pub(crate) struct ViewRun<'a> {
@@ -70,6 +71,8 @@ impl<'a> ViewRun<'a> {
         let before = state.filter(|state| state.definition == definition);
         let known = before.as_ref().map_or(&[][..], |state| &state.inputs);
         let paths = (around.files)(&view.source)?;
+        // Files may lack columns, but not all of them the same one.
+        source_notes(&view.source, &paths, around.cancelled)?;
         let inputs = Inputs::look(&view.source, &paths, known, around.cancelled)?;
 
         let covered_before = before

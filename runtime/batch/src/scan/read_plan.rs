@@ -10,7 +10,7 @@ use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
 use crate::format::FileFormat;
-use crate::plan::open_regular;
+use crate::open_file::OpenFile;
 use crate::read_parquet::ParquetFile;
 use crate::scan::positioned_file::PositionedFile;
 use crate::scan::unit::{ParquetGroups, Unit};
@@ -111,7 +111,7 @@ impl ReadPlan {
 
     fn add_parquet(&mut self, file: usize, path: &Path) -> Result<(), BatchError> {
         let needs = "a Parquet file is read from its end";
-        let opened = ParquetFile::open(path, open_regular(path, needs)?)?;
+        let opened = ParquetFile::open(path, OpenFile::open_regular(path, needs)?)?;
         let reader = SourceReader::new(&self.source, &opened.schema)
             .map_err(|source| BatchError::Rows { path: path.to_owned(), source })?;
         let (_, columns) = reader.only(&self.fields);
@@ -127,7 +127,7 @@ impl ReadPlan {
         self.row_groups_pruned += wanted.iter().filter(|wanted| !**wanted).count();
         let widths: u64 =
             columns.iter().map(|at| width(opened.schema.field(*at).data_type())).sum();
-        let content = opened.file.try_clone().and_then(PositionedFile::new);
+        let content = opened.file.local_file().and_then(PositionedFile::new);
         let content = content.map_err(|error| BatchError::reading(path, error))?;
         let opened = Arc::new(opened);
         let mut first_row = 0;

@@ -9,6 +9,7 @@ use unskew_executor::Evaluator;
 
 use crate::error::BatchError;
 use crate::output_file::OutputFile;
+use crate::remote::{RemoteFile, is_url};
 
 /// What a training set was made of, written beside it: enough to make the same
 /// bytes again, and to see what differs where that cannot be.
@@ -92,6 +93,11 @@ pub struct InputFile {
 impl InputFile {
     /// Looks at a file: reads all of it, as long as nobody asks to stop.
     pub fn of(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<Self, BatchError> {
+        if is_url(path) {
+            let object = RemoteFile::open(path)?;
+            let etag = object.etag().map(str::to_owned);
+            return Ok(Self { path: path.to_owned(), bytes: object.len(), blake3: None, etag });
+        }
         let failed = |error| BatchError::reading(path, error);
         let mut file = File::open(path).map_err(failed)?;
         let mut hasher = blake3::Hasher::new();

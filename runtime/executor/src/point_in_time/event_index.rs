@@ -1,4 +1,5 @@
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::take;
 
 use crate::aggregate_kernel::KernelError;
@@ -12,7 +13,7 @@ pub struct EventIndex {
     /// The row at each place; none where rows came sorted.
     rows: Option<Vec<u32>>,
     /// By place, in microseconds.
-    events: Vec<i64>,
+    events: ScalarBuffer<i64>,
     /// By place: from when on the row may be seen. None where that is its
     /// event time for all.
     visible: Option<Vec<i64>>,
@@ -37,10 +38,12 @@ impl EventIndex {
         }
         let is_before = |a: u32, b: u32| order.compare(a as usize, b as usize).is_le();
         let row_count = u32::try_from(entities.len()).expect("fewer than 2^32 rows in memory");
+        let times = &**order.event_timestamps();
         let is_sorted = (1..row_count).all(|row| {
-            let before = entities[row as usize - 1];
-            let entity = entities[row as usize];
-            before < entity || (before == entity && is_before(row - 1, row))
+            let at = row as usize;
+            let (before, entity) = (entities[at - 1], entities[at]);
+            before < entity
+                || (before == entity && (times[at - 1] < times[at] || is_before(row - 1, row)))
         });
         let rows = (!is_sorted).then(|| {
             let mut next = offsets.clone();
@@ -62,7 +65,10 @@ impl EventIndex {
             Some(rows) => rows.iter().map(|row| values[*row as usize]).collect(),
             None => values.to_vec(),
         };
-        let events = sorted(order.event_timestamps());
+        let events = match &rows {
+            Some(_) => sorted(order.event_timestamps()).into(),
+            None => order.event_timestamps().clone(),
+        };
         let visible = order.created_timestamps().map(|created| sorted(created));
         Self::with_times(offsets, rows, events, visible)
     }
@@ -70,14 +76,14 @@ impl EventIndex {
     fn with_times(
         offsets: Vec<u32>,
         rows: Option<Vec<u32>>,
-        events: Vec<i64>,
+        events: ScalarBuffer<i64>,
         visible: Option<Vec<i64>>,
     ) -> Self {
         let mut is_in_order = vec![true; offsets.len() - 1];
         let mut visible = visible;
         let mut is_ever_later = false;
         if let Some(visible) = &mut visible {
-            for (visible, event) in visible.iter_mut().zip(&events) {
+            for (visible, event) in visible.iter_mut().zip(&*events) {
                 is_ever_later |= *visible > *event;
                 *visible = (*visible).max(*event);
             }
@@ -142,9 +148,9 @@ impl EventIndex {
             .map(|offset| places.partition_point(|place| place < offset) as u32)
             .collect();
         let rows = places.iter().map(|place| self.row(*place as usize)).collect();
-        let events = places.iter().map(|place| self.events[*place as usize]).collect();
+        let events: Vec<i64> = places.iter().map(|at| self.events[*at as usize]).collect();
         let visible = self.visible.as_ref();
         let visible = visible.map(|at| places.iter().map(|place| at[*place as usize]).collect());
-        Self::with_times(offsets, Some(rows), events, visible)
+        Self::with_times(offsets, Some(rows), events.into(), visible)
     }
 }

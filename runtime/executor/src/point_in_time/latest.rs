@@ -13,9 +13,26 @@ pub fn latest_rows(index: &EventIndex, questions: &Questions) -> Vec<Option<u32>
 /// The same as places, in the sorted order of the questions.
 pub(crate) fn latest_places(index: &EventIndex, questions: &Questions) -> Vec<Option<u32>> {
     let mut latest = vec![None; questions.len()];
+    for (question, place) in latest_places_of(index, questions, |_| true) {
+        latest[question] = Some(place);
+    }
+    latest
+}
+
+/// The places of the latest rows of some entities: questions, in the sorted
+/// order, each with its place. Those for which there is none are left out.
+pub(crate) fn latest_places_of(
+    index: &EventIndex,
+    questions: &Questions,
+    is_wanted: impl Fn(u32) -> bool,
+) -> Vec<(usize, u32)> {
+    let mut latest = Vec::new();
     let visible = index.visible();
     let mut by_sight: Vec<u32> = Vec::new();
     for (entity, asked) in questions.by_entity(index.entity_count()) {
+        if !is_wanted(entity) {
+            continue;
+        }
         let places = index.places(entity);
         if index.is_in_order(entity) {
             let mut next = places.start;
@@ -24,7 +41,7 @@ pub(crate) fn latest_places(index: &EventIndex, questions: &Questions) -> Vec<Op
                 while next < places.end && visible[next] <= time {
                     next += 1;
                 }
-                latest[question] = (next > places.start).then(|| next as u32 - 1);
+                latest.extend((next > places.start).then(|| (question, next as u32 - 1)));
             }
             continue;
         }
@@ -38,7 +55,7 @@ pub(crate) fn latest_places(index: &EventIndex, questions: &Questions) -> Vec<Op
             while let Some(place) = seen.next_if(|place| visible[**place as usize] <= time) {
                 greatest = greatest.max(Some(*place));
             }
-            latest[question] = greatest;
+            latest.extend(greatest.map(|place| (question, place)));
         }
     }
     latest

@@ -3,6 +3,7 @@
 //! head and go out at its tail, each once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use unskew_aggregate::{Aggregate, Column, GroupStates};
 
@@ -97,5 +98,5 @@ pub(crate) fn evaluate_running(
         }
         values.finish()
     });
-    QuickAnswers { outcomes: outcomes.collect(), places, is_done }
+    QuickAnswers { outcomes: outcomes.collect(), places: Arc::new(places), is_done }
 }

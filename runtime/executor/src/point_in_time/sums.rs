@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, UInt64Builder};
+use arrow::array::{Array, ArrayRef, BooleanBufferBuilder, Float64Array, Int64Array, UInt64Array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use unskew_aggregate::{Aggregate, AggregateFunction, Overflow, ValueKind};
+use unskew_aggregate::{Aggregate, AggregateFunction, Overflow, ValueKind, nearest_float};
 use unskew_host::{CallMetrics, Outcome, RowError, RowStatus};
 
+use crate::point_in_time::mean::mean;
 use crate::point_in_time::trailing::{Context, QuickAnswers};
 
 /// Whether an aggregate is evaluated here.
@@ -77,24 +79,17 @@ pub(crate) fn evaluate_sums(context: &Context<'_>, requests: &[SumRequest]) -> Q
         places.extend(questions.start as u32..questions.end as u32);
         for (window, of_window) in &by_window {
             let lows = context.ranges.lows(*window, questions.clone());
-            for (low, high) in lows.iter().zip(highs) {
-                let (low, high) = (*low as usize - rows.start, *high as usize - rows.start);
-                let count = match sums.counts.is_empty() {
-                    true => (high - low) as u32,
-                    false => sums.counts[high] - sums.counts[low],
-                };
-                let total = match needs_totals {
-                    true => sums.totals[high] - sums.totals[low],
-                    false => 0,
-                };
-                for request in of_window {
-                    outputs[*request].push(total, count, sums.scale);
-                }
+            let ranges = lows
+                .iter()
+                .zip(highs)
+                .map(|(low, high)| (*low as usize - rows.start, *high as usize - rows.start));
+            for request in of_window {
+                outputs[*request].extend(&sums, ranges.clone());
             }
         }
     }
     let outcomes = outputs.into_iter().map(Output::finish).collect();
-    QuickAnswers { outcomes, places, is_done }
+    QuickAnswers { outcomes, places: Arc::new(places), is_done }
 }
 
 impl RunningSums {
@@ -146,16 +141,18 @@ impl RunningSums {
             Type::UInt64 => integers!(UInt64Type),
             Type::Float64 => {
                 let values = &column.as_primitive::<Float64Type>().values()[rows.clone()];
-                let start = rows.start;
-                let value = |at: usize| if is_valid(start + at) { values[at] } else { 0.0 };
-                self.add_up_floats(rows.len(), value)
+                if nulls.is_none() {
+                    return self.add_up_floats(values);
+                }
+                let is_valid = rows.map(is_valid);
+                let values = values.iter().zip(is_valid).map(|(x, is)| if is { *x } else { 0.0 });
+                self.add_up_floats(&values.collect::<Vec<_>>())
             }
             Type::Float32 => {
                 let values = &column.as_primitive::<Float32Type>().values()[rows.clone()];
-                let start = rows.start;
-                let value =
-                    |at: usize| if is_valid(start + at) { f64::from(values[at]) } else { 0.0 };
-                self.add_up_floats(rows.len(), value)
+                let values = values.iter().zip(rows.map(is_valid));
+                let values = values.map(|(x, is)| if is { f64::from(*x) } else { 0.0 });
+                self.add_up_floats(&values.collect::<Vec<_>>())
             }
             _ => false,
         }
@@ -172,154 +169,158 @@ impl RunningSums {
 
     /// In units of the least exponent's last bit, if that leaves room for all
     /// of them, and nothing can become subnormal or infinite.
-    fn add_up_floats(&mut self, count: usize, value: impl Fn(usize) -> f64) -> bool {
+    fn add_up_floats(&mut self, values: &[f64]) -> bool {
         const MANTISSA_BITS: u32 = 53;
         // So that neither a mean is subnormal, nor a sum infinite.
         const EXPONENTS: std::ops::RangeInclusive<u32> = 110..=2000;
         let biased = |x: f64| (x.to_bits() >> 52 & 0x7ff) as u32;
         let (mut least, mut greatest) = (u32::MAX, 0);
-        for at in 0..count {
-            let x = value(at);
-            if x != 0.0 {
-                least = least.min(biased(x));
-                greatest = greatest.max(biased(x));
-            }
+        for x in values {
+            // Zeros count for nothing; subnormal numbers have 0, too, which
+            // the bounds refuse.
+            least = least.min(if *x == 0.0 { u32::MAX } else { biased(*x) });
+            greatest = greatest.max(biased(*x));
         }
-        // Subnormal numbers have the exponent 0, too, so this asks the other bound.
         if least == u32::MAX {
-            self.add_up((0..count).map(|_| 0));
+            self.add_up(values.iter().map(|_| 0));
             return true;
         }
-        let count_bits = usize::BITS - count.leading_zeros();
+        let count_bits = usize::BITS - values.len().leading_zeros();
         let fits = EXPONENTS.contains(&least)
             && EXPONENTS.contains(&greatest)
             && greatest - least + MANTISSA_BITS + count_bits <= 126;
         if !fits {
             return false;
         }
-        self.add_up((0..count).map(|at| {
-            let x = value(at);
-            if x == 0.0 {
-                return 0;
-            }
+        let parts = |x: f64| {
             let bits = x.to_bits();
             let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
             let sign = (bits as i64) >> 63;
-            i128::from((mantissa ^ sign) - sign) << (biased(x) - least)
-        }));
+            let mantissa = if x == 0.0 { 0 } else { (mantissa ^ sign) - sign };
+            (mantissa, biased(x).wrapping_sub(least) & 127)
+        };
+        // Where they are near each other, 64 bits hold each of them.
+        if greatest - least + MANTISSA_BITS < 64 {
+            self.add_up(values.iter().map(|x| {
+                let (mantissa, shift) = parts(*x);
+                i128::from(mantissa << (shift & 63))
+            }));
+        } else {
+            self.add_up(values.iter().map(|x| {
+                let (mantissa, shift) = parts(*x);
+                i128::from(mantissa) << shift
+            }));
+        }
         // The last bit of a float with the biased exponent e is 2^(e - 1075).
         self.scale = f64::from_bits(u64::from(least) << 52) * 2_f64.powi(-52);
         true
     }
 }
 
-/// `total / count`, rounded once (to nearest, ties to even).
-fn mean(total: i128, count: u32) -> f64 {
-    const EXACT: u128 = 1 << 53;
-    let magnitude = total.unsigned_abs();
-    let mean = if magnitude <= EXACT {
-        magnitude as f64 / f64::from(count)
-    } else {
-        // A quotient of 55 bits or more, whose last bit also says whether
-        // anything is below it, rounds as the exact one does.
-        let divisor = u128::from(count);
-        let shift = if magnitude >> 88 == 0 { 38 } else { 0 };
-        let shifted = magnitude << shift;
-        let quotient = shifted / divisor;
-        let sticky = u128::from(quotient * divisor != shifted);
-        (quotient | sticky) as f64 * f64::from_bits((1023 - shift) << 52)
-    };
-    if total < 0 { -mean } else { mean }
-}
-
-/// A column of answers in the making.
+/// A column of answers in the making. Where there are no values, sums and
+/// means are null.
 enum Output {
-    Count(Int64Builder),
-    FloatSum(Float64Builder),
-    Mean(Float64Builder),
-    IntSum { values: Int64Builder, errors: Vec<RowError> },
-    UIntSum { values: UInt64Builder, errors: Vec<RowError> },
+    Count(Vec<i64>),
+    FloatSum { values: Vec<f64>, nulls: Vec<usize> },
+    Mean { values: Vec<f64>, nulls: Vec<usize> },
+    IntSum { values: Vec<i64>, nulls: Vec<usize>, errors: Vec<RowError> },
+    UIntSum { values: Vec<u64>, nulls: Vec<usize>, errors: Vec<RowError> },
 }
 
 impl Output {
     fn new(aggregate: &Aggregate, rows: usize) -> Self {
+        let (floats, nulls, errors) = (Vec::with_capacity, Vec::new(), Vec::new());
         match (aggregate.function(), aggregate.input()) {
-            (AggregateFunction::Count, _) => Self::Count(Int64Builder::with_capacity(rows)),
-            (AggregateFunction::Avg, _) => Self::Mean(Float64Builder::with_capacity(rows)),
+            (AggregateFunction::Count, _) => Self::Count(Vec::with_capacity(rows)),
+            (AggregateFunction::Avg, _) => Self::Mean { values: floats(rows), nulls },
             (_, Some(ValueKind::Float32 | ValueKind::Float64)) => {
-                Self::FloatSum(Float64Builder::with_capacity(rows))
+                Self::FloatSum { values: floats(rows), nulls }
             }
             (
                 _,
                 Some(ValueKind::UInt8 | ValueKind::UInt16 | ValueKind::UInt32 | ValueKind::UInt64),
-            ) => {
-                let values = UInt64Builder::with_capacity(rows);
-                Self::UIntSum { values, errors: Vec::new() }
-            }
-            _ => Self::IntSum { values: Int64Builder::with_capacity(rows), errors: Vec::new() },
+            ) => Self::UIntSum { values: Vec::with_capacity(rows), nulls, errors },
+            _ => Self::IntSum { values: Vec::with_capacity(rows), nulls, errors },
         }
     }
 
-    #[inline]
-    fn push(&mut self, total: i128, count: u32, scale: f64) {
+    /// The answers for these ranges of running sums.
+    fn extend(&mut self, sums: &RunningSums, ranges: impl Iterator<Item = (usize, usize)> + Clone) {
+        let count = |(low, high): (usize, usize)| match sums.counts.is_empty() {
+            true => (high - low) as u32,
+            false => sums.counts[high] - sums.counts[low],
+        };
+        let total = |(low, high): (usize, usize)| sums.totals[high] - sums.totals[low];
+        let scale = sums.scale;
+        let add_nulls = |nulls: &mut Vec<usize>, before: usize| {
+            let empty = ranges.clone().enumerate().filter(|(_, range)| count(*range) == 0);
+            nulls.extend(empty.map(|(at, _)| before + at));
+        };
         match self {
-            Self::Count(values) => values.append_value(count.into()),
-            Self::FloatSum(values) if count == 0 => values.append_null(),
-            Self::Mean(values) if count == 0 => values.append_null(),
-            Self::IntSum { values, .. } if count == 0 => values.append_null(),
-            Self::UIntSum { values, .. } if count == 0 => values.append_null(),
-            Self::FloatSum(values) => values.append_value(total as f64 * scale),
-            Self::Mean(values) => values.append_value(mean(total, count) * scale),
-            Self::IntSum { values, errors } => match i64::try_from(total) {
-                Ok(total) => values.append_value(total),
-                Err(_) => {
-                    errors.push(overflow(values.len(), ValueKind::Int64));
-                    values.append_null();
+            Self::Count(values) => values.extend(ranges.map(|range| i64::from(count(range)))),
+            Self::FloatSum { values, nulls } => {
+                add_nulls(nulls, values.len());
+                values.extend(ranges.map(|range| nearest_float(total(range)) * scale));
+            }
+            Self::Mean { values, nulls } => {
+                add_nulls(nulls, values.len());
+                values.extend(ranges.map(|range| mean(total(range), count(range)) * scale));
+            }
+            Self::IntSum { values, nulls, errors } => {
+                add_nulls(nulls, values.len());
+                for range in ranges {
+                    let sum = i64::try_from(total(range));
+                    if sum.is_err() {
+                        errors.push(overflow(values.len(), ValueKind::Int64));
+                        nulls.push(values.len());
+                    }
+                    values.push(sum.unwrap_or(0));
                 }
-            },
-            Self::UIntSum { values, errors } => match u64::try_from(total) {
-                Ok(total) => values.append_value(total),
-                Err(_) => {
-                    errors.push(overflow(values.len(), ValueKind::UInt64));
-                    values.append_null();
+            }
+            Self::UIntSum { values, nulls, errors } => {
+                add_nulls(nulls, values.len());
+                for range in ranges {
+                    let sum = u64::try_from(total(range));
+                    if sum.is_err() {
+                        errors.push(overflow(values.len(), ValueKind::UInt64));
+                        nulls.push(values.len());
+                    }
+                    values.push(sum.unwrap_or(0));
                 }
-            },
+            }
         }
     }
 
     fn finish(self) -> Outcome {
         let (column, errors): (ArrayRef, Vec<RowError>) = match self {
-            Self::Count(mut values) => (Arc::new(values.finish()), Vec::new()),
-            Self::FloatSum(mut values) | Self::Mean(mut values) => {
-                (Arc::new(values.finish()), Vec::new())
+            Self::Count(values) => (Arc::new(Int64Array::from(values)), Vec::new()),
+            Self::FloatSum { values, nulls } | Self::Mean { values, nulls } => {
+                let nulls = null_buffer(values.len(), &nulls);
+                (Arc::new(Float64Array::new(values.into(), nulls)), Vec::new())
             }
-            Self::IntSum { mut values, errors } => (Arc::new(values.finish()), errors),
-            Self::UIntSum { mut values, errors } => (Arc::new(values.finish()), errors),
+            Self::IntSum { values, nulls, errors } => {
+                let nulls = null_buffer(values.len(), &nulls);
+                (Arc::new(Int64Array::new(values.into(), nulls)), errors)
+            }
+            Self::UIntSum { values, nulls, errors } => {
+                let nulls = null_buffer(values.len(), &nulls);
+                (Arc::new(UInt64Array::new(values.into(), nulls)), errors)
+            }
         };
         Outcome { columns: vec![column], errors, metrics: CallMetrics::default() }
     }
 }
 
-fn overflow(row: usize, kind: ValueKind) -> RowError {
-    RowError { row, status: RowStatus::Failed, message: Overflow { kind }.to_string() }
+/// None where none of so many rows is null.
+fn null_buffer(rows: usize, nulls: &[usize]) -> Option<NullBuffer> {
+    (!nulls.is_empty()).then(|| {
+        let mut valid = BooleanBufferBuilder::new(rows);
+        valid.append_n(rows, true);
+        nulls.iter().for_each(|row| valid.set_bit(*row, false));
+        NullBuffer::new(valid.finish())
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::mean;
-
-    #[test]
-    fn means_are_rounded_once() {
-        // 2^53 + 1 halves: 2^52 + 1/2, a tie that goes to the even one.
-        assert_eq!(mean((1 << 53) + 1, 2), (1_u64 << 52) as f64);
-        assert_eq!(mean(-((1 << 53) + 3), 2), -(((1_u64 << 52) + 2) as f64));
-        assert_eq!(mean(1, 3), 1.0 / 3.0);
-        assert_eq!(mean(i128::MAX, 1), 2_f64.powi(127));
-        assert_eq!(mean(i128::MIN, u32::MAX), -(2_f64.powi(127) / f64::from(u32::MAX)));
-        assert_eq!(mean(0, 7).to_bits(), 0);
-        // Just above a tie, by less than a double-rounded quotient would show.
-        let tie = ((1_i128 << 54) + 2) << 40;
-        assert_eq!(mean(tie * 3, 3), (tie as f64));
-        assert_eq!(mean(tie * 3 + 1, 3), ((1_i128 << 54) + 4) as f64 * 2_f64.powi(40));
-    }
+fn overflow(row: usize, kind: ValueKind) -> RowError {
+    RowError { row, status: RowStatus::Failed, message: Overflow { kind }.to_string() }
 }

@@ -1,13 +1,15 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use unskew_host::Outcome;
 
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::point_in_time::event_index::EventIndex;
 use crate::point_in_time::extremes::evaluate_extremes;
-use crate::point_in_time::latest::latest_places;
-use crate::point_in_time::questions::Questions;
+use crate::point_in_time::latest::latest_places_of;
+use crate::point_in_time::questions::{Part, Questions};
 use crate::point_in_time::running::evaluate_running;
 use crate::point_in_time::sums::{SumRequest, evaluate_sums, is_sum};
 use crate::point_in_time::trees::Trees;
@@ -37,6 +39,9 @@ pub struct TrailingAnswers {
     /// The column of each aggregate. Where nothing is found, its value of
     /// nothing.
     pub values: Vec<Outcome>,
+    /// Of each aggregate the rows that failed in it, of those that were folded
+    /// for these questions.
+    pub failures: Vec<FoldFailures>,
 }
 
 /// Answers all questions for all aggregates of a view.
@@ -45,28 +50,31 @@ pub fn evaluate_trailing(
     questions: &Questions,
     aggregates: &[TrailingAggregate<'_>],
 ) -> Result<TrailingAnswers, KernelError> {
-    let windows: Vec<TrailingWindow> = aggregates.iter().map(|a| a.window).collect();
-    let newest = newest_in_longest(index, questions, &windows);
+    let all_windows = distinct(aggregates.iter().map(|aggregate| aggregate.window));
+    let all_ranges = Ranges::new(index, questions, &all_windows);
+    let newest = newest_in_longest(index, questions, &all_windows, &all_ranges);
     let mut values: Vec<Option<Outcome>> = vec![None; aggregates.len()];
+    let mut failures = vec![FoldFailures::default(); aggregates.len()];
     for same_rows in
         grouped(aggregates, |a, b| is_same_filter(a.filter.as_ref(), b.filter.as_ref()))
     {
         let filtered = aggregates[same_rows[0]].filter.as_ref().map(|f| index.filtered(f));
-        let index = filtered.as_ref().unwrap_or(index);
-        let mut windows: Vec<TrailingWindow> = Vec::new();
-        for at in &same_rows {
-            if !windows.contains(&aggregates[*at].window) {
-                windows.push(aggregates[*at].window);
+        let (windows, ranges);
+        let (index, windows, ranges) = match &filtered {
+            None => (index, &all_windows, &all_ranges),
+            Some(filtered) => {
+                windows = distinct(same_rows.iter().map(|at| aggregates[*at].window));
+                ranges = Ranges::new(filtered, questions, &windows);
+                (filtered, &windows, &ranges)
             }
-        }
-        let ranges = Ranges::new(index, questions, &windows);
+        };
         let of = |at: usize| &aggregates[at];
         let members = |at: &usize| of(*at).clone();
         let same: Vec<TrailingAggregate<'_>> = same_rows.iter().map(members).collect();
         for cluster in grouped(&same, is_same_column) {
             let inputs = of(same_rows[cluster[0]]).inputs.iter();
             let inputs = inputs.map(|input| index.sorted(input)).collect::<Result<Vec<_>, _>>()?;
-            let context = Context { index, questions, ranges: &ranges, inputs: &inputs };
+            let context = Context { index, questions, ranges, inputs: &inputs };
             let cluster: Vec<(usize, usize)> = cluster
                 .iter()
                 .map(|at| {
@@ -74,11 +82,21 @@ pub fn evaluate_trailing(
                     (same_rows[*at], window.expect("all windows are listed"))
                 })
                 .collect();
-            context.evaluate(&cluster, aggregates, &mut values)?;
+            context.evaluate(&cluster, aggregates, &mut values, &mut failures)?;
         }
     }
     let values = values.into_iter().map(|value| value.expect("each is in one cluster")).collect();
-    Ok(TrailingAnswers { newest, values })
+    Ok(TrailingAnswers { newest, values, failures })
+}
+
+fn distinct(windows: impl Iterator<Item = TrailingWindow>) -> Vec<TrailingWindow> {
+    let mut distinct = Vec::new();
+    for window in windows {
+        if !distinct.contains(&window) {
+            distinct.push(window);
+        }
+    }
+    distinct
 }
 
 /// Indices of items, those together that are the same.
@@ -118,7 +136,7 @@ fn is_same_kernel(a: &dyn AggregateKernel, b: &dyn AggregateKernel) -> bool {
 /// of which they are.
 pub(crate) struct QuickAnswers {
     pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) places: Vec<u32>,
+    pub(crate) places: Arc<Vec<u32>>,
     pub(crate) is_done: Vec<bool>,
 }
 
@@ -138,6 +156,7 @@ impl Context<'_> {
         cluster: &[(usize, usize)],
         aggregates: &[TrailingAggregate<'_>],
         values: &mut [Option<Outcome>],
+        failures: &mut [FoldFailures],
     ) -> Result<(), KernelError> {
         let kernel = |at: usize| aggregates[at].kernel;
         for built_in in cluster.iter().filter_map(|(at, _)| kernel(*at).as_built_in()) {
@@ -145,7 +164,7 @@ impl Context<'_> {
                 built_in.check(self.inputs, column.len())?;
             }
         }
-        let mut parts: Vec<Vec<(Outcome, Vec<u32>)>> = vec![Vec::new(); cluster.len()];
+        let mut parts: Vec<Vec<Part>> = vec![Vec::new(); cluster.len()];
         let sum_of = |at: usize| {
             let (aggregate, window) = cluster[at];
             let aggregate = *kernel(aggregate).as_built_in()?.aggregate();
@@ -155,7 +174,7 @@ impl Context<'_> {
         let requests: Vec<SumRequest> = sums.iter().filter_map(|at| sum_of(*at)).collect();
         let answers = evaluate_sums(self, &requests);
         for (at, outcome) in sums.iter().zip(answers.outcomes) {
-            parts[*at].push((outcome, answers.places.clone()));
+            parts[*at].push((outcome, Arc::clone(&answers.places)));
         }
         let sums_done = answers.is_done;
         for same in grouped(cluster, |a, b| is_same_kernel(kernel(a.0), kernel(b.0))) {
@@ -172,14 +191,14 @@ impl Context<'_> {
             let is_done = match quick {
                 Some(answers) => {
                     for (at, outcome) in same.iter().zip(answers.outcomes) {
-                        parts[*at].push((outcome, answers.places.clone()));
+                        parts[*at].push((outcome, Arc::clone(&answers.places)));
                     }
                     answers.is_done
                 }
                 None if sums.contains(&same[0]) => sums_done.clone(),
                 None => vec![false; self.index.entity_count()],
             };
-            let mut more: Vec<Vec<(Outcome, Vec<u32>)>> = vec![Vec::new(); windows.len()];
+            let mut more: Vec<Vec<Part>> = vec![Vec::new(); windows.len()];
             let trees = Trees {
                 kernel: first,
                 index: self.index,
@@ -191,7 +210,9 @@ impl Context<'_> {
             let count = self.index.entity_count();
             let left =
                 self.questions.by_entity(count).filter(|(entity, _)| !is_done[*entity as usize]);
-            trees.evaluate(left, &mut more)?;
+            // One evaluation does for all of them, and so does one report.
+            let failures = &mut failures[cluster[same[0]].0];
+            trees.evaluate(left, &mut more, failures)?;
             self.answer_strangers(first, &mut more)?;
             let data_type = first.output().data_type.to_arrow();
             for (at, more) in same.iter().zip(more) {
@@ -207,7 +228,7 @@ impl Context<'_> {
     fn answer_strangers(
         &self,
         kernel: &dyn AggregateKernel,
-        parts: &mut [Vec<(Outcome, Vec<u32>)>],
+        parts: &mut [Vec<Part>],
     ) -> Result<(), KernelError> {
         let count = self.index.entity_count();
         let strangers: Vec<u32> = self
@@ -221,11 +242,12 @@ impl Context<'_> {
         if strangers.is_empty() {
             return Ok(());
         }
+        let strangers = Arc::new(strangers);
         let none: Vec<ArrayRef> = self.inputs.iter().map(|input| input.slice(0, 0)).collect();
         let empty = kernel.partial(&none, &crate::row_order::RowOrder::empty(), &[], 1)?;
         let outcome = empty.take(&vec![0; strangers.len()]).finish()?;
         for parts in parts {
-            parts.push((outcome.clone(), strangers.clone()));
+            parts.push((outcome.clone(), Arc::clone(&strangers)));
         }
         Ok(())
     }
@@ -255,31 +277,22 @@ impl Ranges {
                 true => index.visible(),
                 false => index.events(),
             };
-            walk(
-                &seen[places.clone()],
-                times,
-                |seen, time| *seen <= *time,
-                |at, place| {
-                    highs[asked.start + at] = (places.start + place) as u32;
-                },
-            );
+            let highs = &mut highs[asked.clone()];
+            let seen = &seen[places.clone()];
+            walk(seen, times.iter().copied().zip(&mut *highs), |seen, time| seen <= time);
+            highs.iter_mut().for_each(|high| *high += places.start as u32);
             let events = &index.events()[places.clone()];
             for (window, lows) in windows.iter().zip(&mut lows) {
-                let tails = times.iter().map(|time| window.tail(*time));
-                let tails: Vec<i64> = tails.collect();
+                let lows = &mut lows[asked.clone()];
+                let tails = Tails::new(*window);
                 walk(
                     events,
-                    &tails,
-                    |event, tail| *event < *tail,
-                    |at, place| {
-                        lows[asked.start + at] = (places.start + place) as u32;
-                    },
+                    times.iter().map(|at| tails.tail(*at)).zip(&mut *lows),
+                    |event, at| event < at,
                 );
-            }
-            // A row may be seen only when its window has gone by.
-            for question in asked {
-                for lows in &mut lows {
-                    lows[question] = lows[question].min(highs[question]);
+                // A row may be seen only when its window has gone by.
+                for (low, high) in lows.iter_mut().zip(&*highs) {
+                    *low = (*low + places.start as u32).min(*high);
                 }
             }
         }
@@ -303,29 +316,71 @@ impl Ranges {
     }
 }
 
-/// For each of ascending times, how many of ascending values pass it. Looks
-/// ahead in growing steps, so that few questions about many rows are cheap.
-fn walk(
-    values: &[i64],
-    times: &[i64],
-    passes: impl Fn(&i64, &i64) -> bool,
-    mut found: impl FnMut(usize, usize),
-) {
-    let mut place = 0;
-    for (at, time) in times.iter().enumerate() {
-        let rest = &values[place..];
-        let mut step = 1;
-        while step < rest.len() && passes(&rest[step], time) {
-            step *= 2;
+/// [`TrailingWindow::tail`] for many times, by a multiplication where a
+/// division is that much slower.
+struct Tails {
+    window: TrailingWindow,
+    hops_per_us: f64,
+}
+
+impl Tails {
+    fn new(window: TrailingWindow) -> Self {
+        Self { window, hops_per_us: 1.0 / window.hop_us as f64 }
+    }
+
+    #[inline]
+    fn tail(&self, time: i64) -> i64 {
+        /// Floats hold these, and quotients of them up to the last hop.
+        const EXACT: u64 = 1 << 52;
+        let TrailingWindow { size_us, hop_us } = self.window;
+        let from = time.saturating_sub(size_us);
+        if from.unsigned_abs() >= EXACT {
+            return self.window.tail(time);
         }
-        let within = &rest[step / 2..rest.len().min(step + 1)];
-        place += match rest.first() {
-            Some(first) if passes(first, time) => {
-                step / 2 + within.partition_point(|value| passes(value, time))
+        let tail = (from as f64 * self.hops_per_us) as i64 * hop_us;
+        // The hop before or after, where the quotient was rounded.
+        if tail > from {
+            tail - hop_us
+        } else if from - tail >= hop_us {
+            tail + hop_us
+        } else {
+            tail
+        }
+    }
+}
+
+/// For each of ascending times, how many of ascending values pass it.
+fn walk<'a>(
+    values: &[i64],
+    times: impl Iterator<Item = (i64, &'a mut u32)>,
+    passes: impl Fn(i64, i64) -> bool,
+) {
+    /// So many values are passed at a time, so many times, before the steps
+    /// grow: few questions about many rows are to be cheap, too.
+    const STEP: usize = 4;
+    const STEPS: usize = 8;
+    let mut place = 0;
+    for (time, found) in times {
+        let mut steps = 0;
+        while steps < STEPS && values.get(place + STEP - 1).is_some_and(|last| passes(*last, time))
+        {
+            place += STEP;
+            steps += 1;
+        }
+        if steps < STEPS {
+            while values.get(place).is_some_and(|value| passes(*value, time)) {
+                place += 1;
             }
-            _ => 0,
-        };
-        found(at, place);
+        } else if place < values.len() {
+            let rest = &values[place..];
+            let mut step = 1;
+            while step < rest.len() && passes(rest[step], time) {
+                step *= 2;
+            }
+            let within = &rest[..rest.len().min(step + 1)];
+            place += within.partition_point(|value| passes(*value, time));
+        }
+        *found = place as u32;
     }
 }
 
@@ -333,12 +388,56 @@ fn newest_in_longest(
     index: &EventIndex,
     questions: &Questions,
     windows: &[TrailingWindow],
+    ranges: &Ranges,
 ) -> Vec<Option<i64>> {
-    let places = latest_places(index, questions);
-    let newest = places.iter().zip(questions.times()).map(|(place, time)| {
-        let tail = windows.iter().map(|window| window.tail(*time)).min()?;
-        let newest = index.events()[(*place)? as usize];
-        (newest >= tail).then_some(newest)
-    });
-    questions.unsorted(newest.collect())
+    // Of rows that become visible in their order the last within reach.
+    let mut newest = vec![None; questions.len()];
+    for (entity, asked) in questions.by_entity(index.entity_count()) {
+        if index.is_in_order(entity) {
+            for question in asked {
+                let high = ranges.high(question);
+                if (0..windows.len()).any(|window| ranges.low(window, question) < high) {
+                    newest[question] = Some(index.events()[high as usize - 1]);
+                }
+            }
+        }
+    }
+    let latest = latest_places_of(index, questions, |entity| !index.is_in_order(entity));
+    for (question, place) in latest {
+        let time = questions.times()[question];
+        let tail = windows.iter().map(|window| window.tail(time)).min();
+        let event = index.events()[place as usize];
+        newest[question] = tail.is_some_and(|tail| event >= tail).then_some(event);
+    }
+    questions.unsorted(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails_are_those_of_the_window() {
+        let mut seed = 3_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed ^ seed >> 31) as i64
+        };
+        for (size_us, hop_us) in
+            [(1, 1), (7, 3), (3_600_000_000, 300_000_000), (i64::MAX, 1), (1 << 53, (1 << 53) - 1)]
+        {
+            let window = TrailingWindow { size_us, hop_us };
+            let tails = Tails::new(window);
+            for time in [0, -1, 1, i64::MIN, i64::MAX, 1 << 52, -(1 << 52)] {
+                assert_eq!(tails.tail(time), window.tail(time), "{window:?} at {time}");
+            }
+            for _ in 0..20_000 {
+                let time = random() >> (random() & 63);
+                let near = (time / hop_us).saturating_mul(hop_us).saturating_add(random() & 1);
+                for time in [time, near, near.saturating_add(size_us)] {
+                    assert_eq!(tails.tail(time), window.tail(time), "{window:?} at {time}");
+                }
+            }
+        }
+    }
 }

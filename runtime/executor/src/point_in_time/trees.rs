@@ -9,15 +9,17 @@
 //! rows and questions, whatever the order in which rows become visible.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use unskew_host::{CallMetrics, Outcome, RowError};
 
 use crate::aggregate_kernel::{AggregateKernel, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::merge_graph::{MergeGraph, NodeId};
 use crate::point_in_time::event_index::EventIndex;
-use crate::point_in_time::questions::Questions;
+use crate::point_in_time::questions::{Part, Questions};
 use crate::point_in_time::trailing::Ranges;
 use crate::row_order::{RowOrder, RowTie};
 
@@ -48,8 +50,8 @@ struct Task {
     is_in_order: bool,
 }
 
-/// Answers to the questions at these places of the sorted order, by window.
-pub(crate) type Answers = Vec<Vec<(Outcome, Vec<u32>)>>;
+/// Answers by window.
+pub(crate) type Answers = Vec<Vec<Part>>;
 
 impl Trees<'_> {
     /// Answers all questions about these entities, each given with its
@@ -58,6 +60,7 @@ impl Trees<'_> {
         &self,
         entities: impl Iterator<Item = (u32, Range<usize>)>,
         answers: &mut Answers,
+        failures: &mut FoldFailures,
     ) -> Result<(), KernelError> {
         let most = (ANSWERS_AT_A_TIME / self.windows.len().max(1)).max(1);
         let (mut tasks, mut rows, mut asked) = (Vec::new(), 0, 0);
@@ -74,18 +77,23 @@ impl Trees<'_> {
                 (rows, asked) = (rows + high - low, asked + questions.len());
                 tasks.push(Task { questions, places: low..high, is_in_order });
                 if rows >= ROWS_AT_A_TIME || asked >= most {
-                    self.evaluate_tasks(&tasks, answers)?;
+                    self.evaluate_tasks(&tasks, answers, failures)?;
                     tasks.clear();
                     (rows, asked) = (0, 0);
                 }
             }
         }
-        self.evaluate_tasks(&tasks, answers)
+        self.evaluate_tasks(&tasks, answers, failures)
     }
 
-    fn evaluate_tasks(&self, tasks: &[Task], answers: &mut Answers) -> Result<(), KernelError> {
-        let asked: Vec<u32> =
-            tasks.iter().flat_map(|task| task.questions.clone()).map(|at| at as u32).collect();
+    fn evaluate_tasks(
+        &self,
+        tasks: &[Task],
+        answers: &mut Answers,
+        failures: &mut FoldFailures,
+    ) -> Result<(), KernelError> {
+        let asked = tasks.iter().flat_map(|task| task.questions.clone()).map(|at| at as u32);
+        let asked: Arc<Vec<u32>> = Arc::new(asked.collect());
         if asked.is_empty() {
             return Ok(());
         }
@@ -117,6 +125,11 @@ impl Trees<'_> {
         let (inputs, order) = self.rows_of(tasks)?;
         let groups: Vec<u32> = (0..leaves as u32).collect();
         let mut states = self.kernel.partial(&inputs, &order, &groups, leaves)?;
+        let errors = states.take_row_errors();
+        if !errors.is_empty() {
+            let places: Vec<usize> = tasks.iter().flat_map(|task| task.places.clone()).collect();
+            failures.add(errors, |row| self.index.row(places[row]) as usize);
+        }
         let none: Vec<ArrayRef> = inputs.iter().map(|input| input.slice(0, 0)).collect();
         states.append(self.kernel.partial(&none, &RowOrder::empty(), &[], 1)?);
         let schedule = graph.scheduled([leaves, 1, 0]);
@@ -131,7 +144,7 @@ impl Trees<'_> {
             let errors = errors.map(|e| RowError { row: e.row - start, ..e.clone() }).collect();
             let metrics = if window == 0 { metrics } else { CallMetrics::default() };
             let outcome = Outcome { columns: columns.collect(), errors, metrics };
-            answers.push((outcome, asked.clone()));
+            answers.push((outcome, Arc::clone(&asked)));
         }
         Ok(())
     }

@@ -17,8 +17,10 @@ use crate::rows::error::RowsError;
 /// by a [`ColumnReader`] each.
 #[derive(Debug)]
 pub struct SourceReader {
-    /// None where a field is not wanted.
+    /// None where a field is not wanted, or the file has no column for it.
     fields: Vec<Option<FieldReader>>,
+    /// Fields for which the file has no column.
+    missing: Vec<usize>,
     /// Fields that must fit a number of this type: places in a log.
     places: Vec<(usize, ArrowType)>,
     schema: SchemaRef,
@@ -52,15 +54,32 @@ pub struct FieldFault {
 }
 
 impl SourceReader {
-    /// Finds the columns of `source` in a file's `schema`.
+    /// Finds the columns of `source` in a file's `schema`. A field that may be
+    /// null may have none there: see [`Self::missing`].
     pub fn new(source: &SourcePlan, schema: &Schema) -> Result<Self, RowsError> {
-        let fields = source.fields.iter().map(|field| FieldReader::new(source, field, schema));
-        let fields = fields.map(|field| field.map(Some));
-        let fields = fields.collect::<Result<_, _>>()?;
+        let mut missing = Vec::new();
+        let mut fields = Vec::with_capacity(source.fields.len());
+        for (at, field) in source.fields.iter().enumerate() {
+            match FieldReader::new(source, field, schema) {
+                Ok(reader) => fields.push(Some(reader)),
+                Err(RowsError::MissingColumn { .. }) if field.nullable => {
+                    fields.push(None);
+                    missing.push(at);
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let partition = source.partition.map(|field| (field, ArrowType::UInt32));
         let offset = source.offset.map(|field| (field, ArrowType::Int64));
         let places = partition.into_iter().chain(offset).collect();
-        Ok(Self { fields, places, schema: source_schema(source) })
+        Ok(Self { fields, missing, places, schema: source_schema(source) })
+    }
+
+    /// The fields, ascending, for which the file has no column: they are null.
+    /// That is for [`MissingFields`](crate::rows::MissingFields) to judge, which
+    /// knows the other files.
+    pub fn missing(&self) -> &[usize] {
+        &self.missing
     }
 
     /// The same for these fields alone, all others are null; and the columns of
@@ -124,15 +143,7 @@ impl FieldReader {
         let names = || schema.fields().iter().map(|column| column.name().as_str());
         let mut places = names().enumerate().filter(|(_, name)| *name == field.column);
         let Some((column_at, _)) = places.next() else {
-            let hint = similar(&field.column, names())
-                .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
-            return Err(RowsError::MissingColumn {
-                source_name: source.name.clone(),
-                field: field.name.clone(),
-                column: field.column.clone(),
-                known: listed(names()),
-                hint,
-            });
+            return Err(missing_column(source, field, names()));
         };
         if places.next().is_some() {
             let (source_name, column) = (source.name.clone(), field.column.clone());
@@ -149,6 +160,23 @@ impl FieldReader {
             }
         })?;
         Ok(Self { column_at, values })
+    }
+}
+
+/// The error for a field for which there is no column among `names`.
+pub(super) fn missing_column<'a>(
+    source: &SourcePlan,
+    field: &SourceField,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> RowsError {
+    let hint = similar(&field.column, names.clone())
+        .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
+    RowsError::MissingColumn {
+        source_name: source.name.clone(),
+        field: field.name.clone(),
+        column: field.column.clone(),
+        known: listed(names),
+        hint,
     }
 }
 

@@ -5,6 +5,7 @@ use arrow::compute::take;
 use unskew_host::Outcome;
 
 use crate::aggregate_kernel::KernelError;
+use crate::fold_failures::FoldFailures;
 use crate::merge_graph::{MergeGraph, NodeId};
 use crate::point_in_time::{EventIndex, Questions, TrailingAnswers};
 use crate::row_order::RowOrder;
@@ -73,7 +74,7 @@ pub fn evaluate_tiles(
             read.insert((question, window), places);
         }
     }
-    let mut values = Vec::new();
+    let (mut values, mut failures) = (Vec::new(), Vec::new());
     for aggregate in aggregates {
         let kernel = &*tiles.kernels[aggregate.kernel];
         let mut graph = MergeGraph::default();
@@ -98,17 +99,21 @@ pub fn evaluate_tiles(
             KernelError::WrongInput { aggregate, reason: error.to_string() }
         })?;
         let order = head_order.take(&rows);
-        states.append(kernel.partial(&inputs, &order, &groups, questions.len())?);
+        let mut of_head = kernel.partial(&inputs, &order, &groups, questions.len())?;
+        let mut failed = FoldFailures::default();
+        failed.add(of_head.take_row_errors(), |row| rows[row] as usize);
+        failures.push(failed);
+        states.append(of_head);
         states.append(nothing(kernel, 1)?);
         let schedule = graph.scheduled([used.len(), questions.len(), 1]);
         let states = schedule.run(states)?;
         let rows: Vec<u32> = nodes.iter().map(|node| schedule.row(*node)).collect();
         let outcome: Outcome = states.finish_of(&rows)?;
-        let places = (0..questions.len() as u32).collect();
+        let places: Vec<u32> = (0..questions.len() as u32).collect();
         let data_type = kernel.output().data_type.to_arrow();
-        values.push(questions.outcome(vec![(outcome, places)], &data_type)?);
+        values.push(questions.outcome(vec![(outcome, places.into())], &data_type)?);
     }
-    Ok(TrailingAnswers { newest: questions.unsorted(newest), values })
+    Ok(TrailingAnswers { newest: questions.unsorted(newest), values, failures })
 }
 
 fn not_visible(key: &TileKey, time: i64) -> KernelError {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::merge_graph::NodeId;
 use crate::watermark::{WatermarkSettings, Watermarks};
 use crate::window::EmittingWindow;
@@ -10,6 +11,7 @@ use crate::window::log_order::{LogOrder, LogReader, Step};
 use crate::window::records::{Chunk, Chunks, LogRecords, RowRef};
 use crate::window::session::SessionWindows;
 use crate::window::slots::{BatchNotes, Emission, Slot, Slots};
+use crate::window::whole_log::WholeLog;
 
 /// What a view's windows are, and how its source tells the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct WindowOperator {
     /// The states of the slots, for each aggregate.
     pub(crate) states: Vec<Box<dyn GroupStates>>,
     pub(crate) chunks: Chunks,
+    /// Of each aggregate, the rows that failed in it.
+    pub(crate) failures: Vec<FoldFailures>,
     /// All of the rows, while the log tells nothing of their order.
     gathered: Vec<u32>,
 }
@@ -83,6 +87,7 @@ impl WindowOperator {
         let mut chunks = Chunks::default();
         let states = empty_states(&kernels, 0, &mut chunks)?;
         Ok(Self {
+            failures: vec![FoldFailures::default(); kernels.len()],
             settings,
             log: LogReader::new(settings.log, watermarks, partitions),
             windows: Windows::new(settings.window),
@@ -97,6 +102,12 @@ impl WindowOperator {
     /// How many windows are open or may still be revised.
     pub fn open_windows(&self) -> usize {
         self.slots.used()
+    }
+
+    /// Of each aggregate the rows that failed in it so far: each is a row of
+    /// the records that it came in with.
+    pub fn failures(&self) -> &[FoldFailures] {
+        &self.failures
     }
 
     /// The watermarks of the records so far.
@@ -146,6 +157,9 @@ impl WindowOperator {
         let mut emitted = Vec::new();
         let mut steps = Vec::new();
         if self.settings.log == LogOrder::None {
+            if let Some(emitted) = self.finish_whole()? {
+                return Ok(emitted);
+            }
             self.finish_gathered(&mut emitted)?;
         }
         self.log.end(&mut steps);
@@ -153,6 +167,31 @@ impl WindowOperator {
         emitted.push(self.take_steps(&mut steps, i64::MAX)?);
         self.chunks.retain(|_| false);
         self.joined(emitted)
+    }
+
+    /// All rows at once, where they came at once and none comes late.
+    fn finish_whole(&mut self) -> Result<Option<EmittedWindows>, KernelError> {
+        let (size_us, hop_us, offset_us) = match self.settings.window {
+            EmittingWindow::Tumbling { size_us, offset_us } => (size_us, size_us, offset_us),
+            EmittingWindow::Sliding { size_us, hop_us, offset_us } => (size_us, hop_us, offset_us),
+            EmittingWindow::Session { .. } => return Ok(None),
+        };
+        let [chunk] = self.gathered[..] else { return Ok(None) };
+        let Chunk::Columns(records) = self.chunks.get(chunk) else { return Ok(None) };
+        let whole = WholeLog {
+            records,
+            kernels: &self.kernels,
+            size_us,
+            hop_us,
+            offset_us: offset_us.rem_euclid(hop_us),
+            out_of_orderness_us: self.settings.watermark.out_of_orderness_us,
+        };
+        let emitted = whole.emit(&mut self.failures)?;
+        if emitted.is_some() {
+            self.gathered.clear();
+            self.chunks.retain(|_| false);
+        }
+        Ok(emitted)
     }
 
     /// All rows in the order in which they become visible.
@@ -295,7 +334,9 @@ impl WindowOperator {
         let slots = self.slots.slots.len();
         let mut emitted = self.nothing();
         for (index, kernel) in self.kernels.iter().enumerate() {
-            let mut states = self.chunks.fold(index, &**kernel, &rows, &groups, group_count)?;
+            let failures = &mut self.failures[index];
+            let mut states =
+                self.chunks.fold(index, &**kernel, &rows, &groups, group_count, failures)?;
             let stored_states = &mut self.states[index];
             if !stored.is_empty() {
                 states.append(stored_states.take(&stored));
@@ -314,7 +355,8 @@ impl WindowOperator {
             }
             if stored_states.len() < slots {
                 let more = slots - stored_states.len();
-                stored_states.append(self.chunks.fold(index, &**kernel, &[], &[], more)?);
+                let more = self.chunks.fold(index, &**kernel, &[], &[], more, failures)?;
+                stored_states.append(more);
             }
             stored_states.assign(&kept_slots, &*states, &kept_rows);
         }
@@ -337,7 +379,9 @@ pub(crate) fn empty_states(
     count: usize,
     chunks: &mut Chunks,
 ) -> Result<Vec<Box<dyn GroupStates>>, KernelError> {
+    // Of no rows none fails.
+    let none = &mut FoldFailures::default();
     let each = kernels.iter().enumerate();
-    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count))
+    each.map(|(index, kernel)| chunks.fold(index, &**kernel, &[] as &[RowRef], &[], count, none))
         .collect()
 }

@@ -5,6 +5,7 @@ use arrow::buffer::ScalarBuffer;
 use arrow::compute::{interleave, take};
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::row_order::RowOrder;
 
 /// In the place of a row's entity: the record is no row of this view. It may
@@ -57,7 +58,8 @@ impl LogRecords {
     }
 
     /// Folds rows into `group_count` states, those alone that the aggregate
-    /// counts: row `rows[i]` into the group `groups[i]`.
+    /// counts: row `rows[i]` into the group `groups[i]`. Rows that fail are
+    /// added to `failures`.
     pub(crate) fn fold(
         &self,
         aggregate: usize,
@@ -65,6 +67,7 @@ impl LogRecords {
         rows: &[u32],
         groups: &[u32],
         group_count: usize,
+        failures: &mut FoldFailures,
     ) -> Result<Box<dyn GroupStates>, KernelError> {
         let AggregateRows { inputs, filter } = &self.aggregates[aggregate];
         let (counted, counted_groups): (Vec<u32>, Vec<u32>);
@@ -78,15 +81,26 @@ impl LogRecords {
         if let Some((offset, length)) = as_range(rows) {
             let inputs: Vec<ArrayRef> =
                 inputs.iter().map(|input| input.slice(offset, length)).collect();
-            let order = self.order.slice(offset, length);
-            return kernel.partial(&inputs, &order, groups, group_count);
+            let order = match kernel.needs_order() {
+                true => self.order.slice(offset, length),
+                false => RowOrder::empty(),
+            };
+            let mut states = kernel.partial(&inputs, &order, groups, group_count)?;
+            failures.add(states.take_row_errors(), |row| offset + row);
+            return Ok(states);
         }
         let indices = UInt32Array::from(rows.to_vec());
         let inputs: Vec<ArrayRef> = inputs
             .iter()
             .map(|input| take(input, &indices, None).expect("the rows are there"))
             .collect();
-        kernel.partial(&inputs, &self.order.take(rows), groups, group_count)
+        let order = match kernel.needs_order() {
+            true => self.order.take(rows),
+            false => RowOrder::empty(),
+        };
+        let mut states = kernel.partial(&inputs, &order, groups, group_count)?;
+        failures.add(states.take_row_errors(), |row| rows[row] as usize);
+        Ok(states)
     }
 
     /// Complains of columns of different lengths, in words for our own logs.
@@ -165,7 +179,8 @@ impl Chunks {
     }
 
     /// Folds rows of columns into `group_count` states: row i into the group
-    /// `groups[i]`, in one call to the kernel.
+    /// `groups[i]`, in one call to the kernel. Rows that fail are added to
+    /// `failures`.
     pub(crate) fn fold(
         &self,
         aggregate: usize,
@@ -173,6 +188,7 @@ impl Chunks {
         rows: &[RowRef],
         groups: &[u32],
         group_count: usize,
+        failures: &mut FoldFailures,
     ) -> Result<Box<dyn GroupStates>, KernelError> {
         let columns = |chunk: u32| match self.get(chunk) {
             Chunk::Columns(records) => records,
@@ -188,7 +204,8 @@ impl Chunks {
             }
             [chunk] => {
                 let rows: Vec<u32> = rows.iter().map(|row| row.row).collect();
-                return columns(chunk).fold(aggregate, kernel, &rows, groups, group_count);
+                let records = columns(chunk);
+                return records.fold(aggregate, kernel, &rows, groups, group_count, failures);
             }
             _ => {}
         }
@@ -208,8 +225,13 @@ impl Chunks {
         });
         let inputs: Vec<ArrayRef> = inputs.collect();
         let orders: Vec<&RowOrder> = chunks.iter().map(|chunk| &columns(*chunk).order).collect();
-        let order = RowOrder::interleave(&orders, &indices);
-        kernel.partial(&inputs, &order, &groups, group_count)
+        let order = match kernel.needs_order() {
+            true => RowOrder::interleave(&orders, &indices),
+            false => RowOrder::empty(),
+        };
+        let mut states = kernel.partial(&inputs, &order, &groups, group_count)?;
+        failures.add(states.take_row_errors(), |row| indices[row].1);
+        Ok(states)
     }
 }
 

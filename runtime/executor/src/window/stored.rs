@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::BinaryArray;
 
 use crate::aggregate_kernel::{AggregateKernel, GroupStates, KernelError};
+use crate::fold_failures::FoldFailures;
 use crate::state_bytes::{Reader, StateBytesError, Writer};
 use crate::watermark::Watermarks;
 use crate::window::EmittingWindow;
@@ -102,7 +103,10 @@ impl WindowOperator {
         let columns: Vec<RowRef> = rows.iter().filter(is_column).copied().collect();
         let groups: Vec<u32> = (0..columns.len() as u32).collect();
         let kernel = &*self.kernels[index];
-        let folded = self.chunks.fold(index, kernel, &columns, &groups, columns.len())?.encode();
+        // They are folded again when they arrive, and fail then.
+        let untold = &mut FoldFailures::default();
+        let folded = self.chunks.fold(index, kernel, &columns, &groups, columns.len(), untold)?;
+        let folded = folded.encode();
         let mut folded = folded.iter();
         let mut states = arrow::array::BinaryBuilder::new();
         for row in rows {

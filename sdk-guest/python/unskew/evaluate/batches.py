@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import log
+from ..body import NO_ROWS
 from ..codec import Codec
 from ..codec.number import BoolCodec, NumberCodec
 from ..column import NullableColumn
@@ -25,11 +26,13 @@ def batch_evaluation(transform: Transform) -> Callable[[bytes], bytes]:
     inputs = InputColumns(transform.inputs)
     outputs = OutputColumns(transform.results.fields, transform.place)
     results = _BatchResults(transform, outputs)
+    empty_reply = outputs.write(0, [[] for _ in outputs.codecs], {})
 
     def evaluate(body: bytes) -> bytes:
+        if body.startswith(NO_ROWS):
+            # Many a function over columns fails on empty ones, to no one's use.
+            return empty_reply
         rows, columns, errors = inputs.read(body)
-        if rows == 0:  # many a function over columns fails on empty ones, to no one's use
-            return outputs.write(0, [[] for _ in outputs.codecs], {})
         arguments = [
             _argument(field, codec, column, rows)
             for field, codec, column in zip(inputs.fields, inputs.codecs, columns)

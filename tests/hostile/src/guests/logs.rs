@@ -50,8 +50,8 @@ pub(super) fn guests() -> Vec<Guest> {
         },
         Guest {
             name: "log-fatal-and-go-on",
-            tries: "says that it is about to trap, and does not",
-            expected: pattern!(Seen::Harmless),
+            tries: "says that it gives up, and would go on",
+            expected: pattern!(Seen::Row(RowStatus::Trapped)),
             attack: call_on_13(Function::Transform, of_file!("log_fatal_and_go_on")),
         },
     ]
