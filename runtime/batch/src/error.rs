@@ -272,6 +272,18 @@ pub enum BatchError {
         /// what is wrong
         source: Box<EvaluationError>,
     },
+    /// The times that are to be materialized make no sense.
+    #[error("{reason}")]
+    WrongRange {
+        /// what is wrong, and what to do
+        reason: String,
+    },
+    /// The online or the offline store failed.
+    #[error(transparent)]
+    Store(#[from] unskew_store::StoreError),
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] unskew_registry::RegistryError),
     /// A plan could not be run: the machine's or our own fault.
     #[error("the training set cannot be built: {reason}")]
     Plan {
@@ -327,6 +339,9 @@ impl BatchError {
             | Self::RowFailed { .. }
             | Self::TooManyErrors { .. }
             | Self::WrongSource { .. }
+            | Self::WrongRange { .. }
+            | Self::Store(_)
+            | Self::Registry(_)
             | Self::WrongTable { .. }
             | Self::Rows { .. } => true,
             Self::Training { source } => source.is_users(),

@@ -33,6 +33,7 @@ mod format;
 mod job;
 mod job_state;
 mod json_object;
+mod materialize;
 mod open_file;
 mod operator;
 mod output;
@@ -63,6 +64,10 @@ mod write_text;
 pub use error::BatchError;
 pub use format::{FileFormat, Packing, ParseFormatError};
 pub use job::{Job, ParquetCompression, ParseCompressionError};
+pub use materialize::{
+    MaterializeJob, MaterializeProgress, MaterializeRange, MaterializeStores, MaterializeSummary,
+    OfflineTables, PlannedSlice, ViewSummary, materialize,
+};
 pub use output_file::report_file_size_limit;
 pub use remote::{ObjectPlace, is_url, object_place};
 pub use resources::{DEFAULT_MEMORY_LIMIT_BYTES, Resources};

@@ -7,8 +7,8 @@ use unskew_definition::WIT_VERSION;
 
 use crate::run::pair;
 use crate::{
-    build, completions, config, dev, explain, export_feast, inspect, new, replay, run, serve, sql,
-    test, train,
+    build, completions, config, dev, explain, export_feast, inspect, materialize, new, replay, run,
+    serve, sql, test, train,
 };
 
 /// The version of this program and of the contract that it speaks.
@@ -125,6 +125,10 @@ pub(crate) enum Command {
     ExportFeast(export_feast::ExportFeastArguments),
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::ReplayArguments),
+    #[command(after_help = materialize::EXAMPLES)]
+    Materialize(materialize::MaterializeArguments),
+    #[command(after_help = materialize::INCREMENTAL_EXAMPLES)]
+    MaterializeIncremental(materialize::IncrementalArguments),
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArguments),
     #[command(after_help = completions::EXAMPLES)]

@@ -5,6 +5,7 @@
 //! Reports go to stdout (with `--json` as one document), progress, log and
 //! errors to stderr.
 
+mod archived_files;
 mod arguments;
 mod build;
 mod cases;
@@ -20,6 +21,7 @@ mod gate;
 mod inspect;
 mod interrupt;
 mod logging;
+mod materialize;
 mod module_report;
 mod new;
 mod project;
@@ -81,6 +83,10 @@ fn execute(command: &Command, context: &Context) -> anyhow::Result<()> {
         Command::Serve(arguments) => serve::run(arguments, context),
         Command::ExportFeast(arguments) => export_feast::run(arguments, context),
         Command::Replay(arguments) => replay::run(arguments, context),
+        Command::Materialize(arguments) => materialize::run(arguments, context),
+        Command::MaterializeIncremental(arguments) => {
+            materialize::run_incremental(arguments, context)
+        }
         Command::Config(arguments) => config::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -20,7 +20,9 @@ use crate::feature_project::FeatureProject;
 use crate::run::explained;
 use crate::terminal::{self, FAINT, GOOD, WARNING, harmless, paint, thousands};
 
-pub(crate) use execution::{InputOptions, ResourceOptions, execute, service, sources_of};
+pub(crate) use execution::{
+    InputOptions, ProjectModules, ResourceOptions, execute, service, sources_of,
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -17,6 +17,7 @@ use unskew_executor::{
 use unskew_host::CallMetrics;
 use unskew_plan::{ServicePlan, SourcePlan};
 
+use crate::archived_files::archived_files;
 use crate::config::{BatchSection, parse_size};
 use crate::context::Context;
 use crate::failure::UserError;
@@ -97,7 +98,14 @@ pub(crate) fn sources_of<'a>(
         let paths = given.iter().filter(|(name, _)| source.name == **name);
         let paths: Vec<String> = paths.map(|(_, path)| path.clone()).collect();
         match paths.is_empty() {
-            true => source_files(source, &project.dir, &source.files),
+            true => {
+                // What was pushed is part of the source, beside its files.
+                let archived = archived_files(&project.config, source);
+                match source_files(source, &project.dir, &source.files) {
+                    Err(_) if source.files.is_empty() && !archived.is_empty() => Ok(archived),
+                    files => files.map(|files| [files, archived].concat()),
+                }
+            }
             false => source_files(source, Path::new(""), &paths),
         }
     })
@@ -145,9 +153,9 @@ pub(crate) fn service(project: &FeatureProject, name: &str) -> anyhow::Result<Ar
 }
 
 /// The modules of a project as what computes its plan.
-struct ProjectModules<'a> {
-    project: &'a FeatureProject,
-    context: &'a Context,
+pub(crate) struct ProjectModules<'a> {
+    pub(crate) project: &'a FeatureProject,
+    pub(crate) context: &'a Context,
 }
 
 impl ProjectModules<'_> {
