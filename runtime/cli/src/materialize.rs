@@ -224,7 +224,7 @@ fn views(project: &FeatureProject, names: &[String]) -> anyhow::Result<Vec<Arc<V
                     true => {
                         "it is an on-demand view: it is computed when it is asked for".to_owned()
                     }
-                    false => unskew_definition::meant(bare, known.into_iter()),
+                    false => unskew_definition::meant(bare, known),
                 };
                 let what = format!("the project has no feature view or service {name}");
                 return Err(UserError::new(what).help(help).into());
