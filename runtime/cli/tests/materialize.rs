@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
 use shared::{Ran, folder, run, text, unskew};
+use unskew_batch::TableReader;
 use unskew_definition::{DefinitionReader, Name};
 use unskew_executor::NoModules;
+use unskew_executor::rows::{Acceptance, SourceReader};
 use unskew_executor::service::{Questions, ViewAnswers, ViewOperator};
 use unskew_executor::stored::{FoundParts, Needs};
 use unskew_plan::FeaturePlan;
@@ -241,7 +243,16 @@ fn answers_as_files_do(dir: &Path, covered: &str, times: &[&str]) {
                 fs::read_dir(dir.join("events")).unwrap().map(|e| e.unwrap().path()).collect();
             files.sort();
             let source = &view.source;
-            let rows = unskew_batch::read_source(source, &files, &mut |_| {}, &|| false).unwrap();
+            let mut acceptance = Acceptance::new(Arc::clone(source));
+            for path in &files {
+                let mut table = TableReader::open(path, None, None, &|| false).unwrap();
+                let reader = SourceReader::new(source, table.schema()).unwrap();
+                while let Some((first_row, batch)) = table.next_batch().unwrap() {
+                    let rows = reader.read(&batch).unwrap();
+                    acceptance.push(&rows, &"file".into(), first_row).unwrap();
+                }
+            }
+            let rows = acceptance.finish().unwrap();
             // What is not materialized yet is not known.
             let known = rows.event_timestamps.partition_point(|time| *time < covered) as u32;
             let rows = rows.only(&(0..known).collect::<Vec<u32>>()).unwrap();
@@ -392,8 +403,8 @@ fn what_makes_no_sense_is_refused() {
     run(["materialize-incremental", "--project", project, "--end", "2999-01-01"])
         .refused(&["future"]);
     ran(&["spend", "--start", START, "--end", NOON, "--source", "nothing=x"]).refused(&["nothing"]);
-    fs::write(dir.path().join("events/broken.csv"), "uid,amount\nu1,1\n").unwrap();
-    ran(&["spend", "--start", START, "--end", NOON]).refused(&["broken.csv", "ts"]);
+    fs::write(dir.path().join("events/broken.csv"), "uid,amount,known,ts\nu1,1\n").unwrap();
+    ran(&["spend", "--start", START, "--end", NOON]).refused(&["broken.csv"]);
     fs::remove_file(dir.path().join("events/broken.csv")).unwrap();
 
     let set = "offline_store.url=gopher://x";
