@@ -277,6 +277,7 @@ setup_test() {
     setup_redis
     install_python test 'the tests of the Python SDK, of the examples and of our scripts use them'
     install_python servers 'tests of the offline store start its S3-compatible server'
+    install_python feast "its SDK reads from our server in a test, and \`make bench\` compares with it" "$cache/python-feast"
 }
 
 setup_check() {
@@ -298,7 +299,7 @@ setup_bench() {
     setup_guest
     have java || install_packages 'PySpark, a peer, runs on it' default-jre-headless || fail 'there is no Java' "$network_hint"
     install_python peers '`make bench` compares with them' "$cache/python-peers"
-    install_python feast '`make bench` compares with it' "$cache/python-feast"
+    install_python feast "its SDK reads from our server in a test, and \`make bench\` compares with it" "$cache/python-feast"
 }
 
 main() {

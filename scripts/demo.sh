@@ -54,5 +54,15 @@ readonly labels=$output/labels.csv
     --source "events=$events"
 "$bin/unskew-show" "$output/training.parquet" --rows 4
 
+heading "7. Materializing the same features: the offline and the online store"
+stores=$(cd "$output" && pwd)
+readonly stores
+export UNSKEW_ONLINE_STORE_PATH=$stores/online UNSKEW_OFFLINE_STORE_URL=$stores/offline
+export UNSKEW_REGISTRY_PATH=$stores/registry.sqlite
+"$bin/unskew" materialize fraud --project examples/shop --start 2026-01-01 --end 2026-01-31 --source "events=$events"
+
+heading "8. Serving them: the same entity and time, asked of the server and of the training set"
+python3 scripts/demo_serve.py "$bin/unskew" "$events" "$output"
+
 heading "Done. Input, modules and results lie in $(cd "$output" && pwd):"
 ls -lh "$output"
