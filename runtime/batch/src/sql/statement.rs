@@ -7,8 +7,8 @@ use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArguments, Ident, ObjectNamePart, Subscript, Value,
-    visit_expressions, visit_expressions_mut,
+    AccessExpr, Expr, Function, FunctionArguments, Ident, ObjectNamePart,
+    Statement as SqlStatement, Subscript, Value, visit_expressions, visit_expressions_mut,
 };
 
 /// Shows every expression of a statement.
@@ -63,6 +63,11 @@ fn word_of_sql(function: &Function) -> Option<Ident> {
 /// Refuses what would be taken for a table that is not there.
 pub(super) fn check_statement(statement: &Statement) -> datafusion::common::Result<()> {
     match statement {
+        Statement::Statement(statement)
+            if matches!(statement.as_ref(), SqlStatement::CreateTable(_)) =>
+        {
+            Err(plan_datafusion_err!("{ONLY_VIEWS}"))
+        }
         Statement::CreateExternalTable(_) => Err(plan_datafusion_err!("{ONLY_VIEWS}")),
         Statement::CopyTo(_) => Err(plan_datafusion_err!("{NO_CHANGES}")),
         _ => Ok(()),
