@@ -13,11 +13,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use unskew_batch::{
     BatchError, OfflineRows, ParquetCompression, Resources, TableReader, TableWriter, TrainingJob,
-    read_source, source_files, train,
+    source_files, train,
 };
 use unskew_cases::{Answer, Case, Question, case_files, event_batch, spelled};
 use unskew_definition::DataType;
 use unskew_executor::NoModules;
+use unskew_executor::rows::{Acceptance, AcceptedRows, SourceReader};
 use unskew_executor::service::ViewOperator;
 use unskew_executor::text::{ColumnBuilder, ColumnPrinter};
 use unskew_plan::{FeaturePlan, ServiceFeature, SourcePlan, ViewId};
@@ -150,6 +151,20 @@ fn evaluate(
 #[derive(Debug)]
 struct TableRows(BTreeMap<ViewId, (RecordBatch, usize)>);
 
+/// All rows of a source, read the plain way.
+fn rows_of(source: &Arc<SourcePlan>, files: &[PathBuf]) -> anyhow::Result<AcceptedRows> {
+    let mut acceptance = Acceptance::new(Arc::clone(source));
+    for path in files {
+        let mut table = TableReader::open(path, None, None, &|| false)?;
+        let reader = SourceReader::new(source, table.schema())?;
+        let place: Arc<str> = path.display().to_string().into();
+        while let Some((first_row, batch)) = table.next_batch()? {
+            acceptance.push(&reader.read(&batch)?, &place, first_row)?;
+        }
+    }
+    Ok(acceptance.finish()?)
+}
+
 impl TableRows {
     fn of(
         plan: &FeaturePlan,
@@ -158,7 +173,7 @@ impl TableRows {
         let mut tables = BTreeMap::new();
         for view in &plan.views {
             let source = &view.source;
-            let rows = read_source(source, &files(source)?, &mut |_| {}, &|| false)?;
+            let rows = rows_of(source, &files(source)?)?;
             let operator = ViewOperator::new(Arc::clone(view), &NoModules)?;
             let table = operator.prepare(&rows)?.table(&rows)?;
             tables.insert(view.id.clone(), (table, view.join_keys.len()));
