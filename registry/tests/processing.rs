@@ -200,7 +200,8 @@ async fn a_full_disk_is_named_and_loses_nothing() {
     child.args(["--exact", "child_fills_its_disk", "--ignored"]).env(FILE, &file);
     // Its own count of tests is not ours.
     assert!(child.stdout(std::process::Stdio::null()).status().unwrap().success());
-    let done: usize = std::fs::read_to_string(file.with_extension("done")).unwrap().parse().unwrap();
+    let done: usize =
+        std::fs::read_to_string(file.with_extension("done")).unwrap().parse().unwrap();
     let registry = Registry::open(&file).await.unwrap();
     let job = registry.resume_job("v@1").await.unwrap().unwrap();
     assert_eq!(registry.slices("v@1", 1).await.unwrap().len(), done);

@@ -72,6 +72,9 @@ fn failed(place: &Path, error: &object_store::Error) -> BatchError {
         E::Precondition { .. } => {
             ("it was changed while it was read; try again when it is no longer written".to_owned(), true)
         }
+        other if other.to_string().contains("NoSuchBucket") => {
+            ("there is no such bucket".to_owned(), true)
+        }
         other => {
             let mut reason = other.to_string();
             let mut cause = std::error::Error::source(other);

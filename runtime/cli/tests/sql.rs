@@ -263,7 +263,7 @@ sources:
         ("unskew.toml", b"[modules]\nm = \"m.wasm\"\n"),
         ("m.wasm", &module()),
         ("shop.yaml", yaml.as_bytes()),
-        ("events/1.csv", b"uid,amount,ts\nu1,5,2026-01-01T10:00:00Z\nu2,x,2026-01-01\n"),
+        ("events/1.csv", b"uid,amount,ts\nu1,5,2026-01-01T10:00:00Z\nu2,x,yesterday\n"),
     ]);
     let dir = dir.path();
     let ran = sql(
