@@ -75,6 +75,16 @@ impl SourceReader {
         Ok(Self { fields, missing, places, schema: source_schema(source) })
     }
 
+    /// As [`Self::new`], but every column has to be there.
+    pub fn with_all_columns(source: &SourcePlan, schema: &Schema) -> Result<Self, RowsError> {
+        let reader = Self::new(source, schema)?;
+        let names = schema.fields().iter().map(|column| column.name().as_str());
+        match reader.missing.first() {
+            None => Ok(reader),
+            Some(field) => Err(missing_column(source, &source.fields[*field], names)),
+        }
+    }
+
     /// The fields, ascending, for which the file has no column: they are null.
     /// That is for [`MissingFields`](crate::rows::MissingFields) to judge, which
     /// knows the other files.

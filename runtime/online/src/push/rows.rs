@@ -67,7 +67,7 @@ impl Pushed {
             arrays.push(values);
         }
         let schema = Arc::new(Schema::new(fields));
-        let reader = SourceReader::new(source, &schema).map_err(told)?;
+        let reader = SourceReader::with_all_columns(source, &schema).map_err(told)?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
             .map_err(|error| OnlineError::Internal(error.to_string()))?;
