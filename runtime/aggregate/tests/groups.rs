@@ -99,7 +99,7 @@ fn sums_that_wait_are_never_lost() {
     let mixed = |row: u32| f64::from(row.wrapping_mul(2_654_435_761)) / 4_294_967_296.0 + 1.0;
     let mut xs: Vec<f64> = (0..150_000).map(|row| mixed(row) * size(row)).collect();
     xs[0] = 1.1;
-    let sign = |row: usize| if row % 5 == 0 { -1.0 } else { 1.0 };
+    let sign = |row: usize| if row.is_multiple_of(5) { -1.0 } else { 1.0 };
     xs.iter_mut().enumerate().for_each(|(row, x)| *x = x.next_up() * sign(row));
     // Some that lie elsewhere.
     for (at, x) in [(70_000, 1e200), (90_000, 5e-324), (90_001, f64::INFINITY), (100_000, 0.0)] {
