@@ -100,13 +100,20 @@ pub(crate) fn source_notes(
     files: &[PathBuf],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<String>, BatchError> {
-    let columns: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
-    let mut missing = MissingFields::default();
-    for path in files {
-        let in_file = |source| BatchError::Rows { path: path.clone(), source };
-        let table = TableReader::open(path, None, Some(&columns), cancelled)?;
-        let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
-        missing.add(&path.display().to_string(), table.schema(), &reader);
-    }
-    missing.finish(source).map_err(|(file, source)| BatchError::Rows { path: file.into(), source })
+    let read: Vec<String> = source.fields.iter().map(|field| field.column.clone()).collect();
+    let noted = |columns: Option<&[String]>| {
+        let mut missing = MissingFields::default();
+        for path in files {
+            let in_file = |source| BatchError::Rows { path: path.clone(), source };
+            let table = TableReader::open(path, None, columns, cancelled)?;
+            let reader = SourceReader::new(source, table.schema()).map_err(in_file)?;
+            missing.add(&path.display().to_string(), table.schema(), &reader);
+        }
+        Ok::<_, BatchError>(missing.finish(source))
+    };
+    noted(Some(&read))?.or_else(|narrow| {
+        // Once more with all columns of the files, which the message lists.
+        let (file, source) = noted(None).ok().and_then(Result::err).unwrap_or(narrow);
+        Err(BatchError::Rows { path: file.into(), source })
+    })
 }
