@@ -163,7 +163,9 @@ mod tests {
                         next += length;
                     }
                     assert_eq!(next, resolutions.head_start(time));
-                    assert!(cover.len() < 500, "{} tiles", cover.len());
+                    // Of each length at most a step's worth, on either side.
+                    let most = 2 * MAX_STEP as usize * resolutions.len();
+                    assert!(cover.len() <= most, "{} tiles", cover.len());
                 }
             }
         }
