@@ -50,7 +50,7 @@ fn queries_give_the_bits_of_run() {
         ("hour_of_week", "hour_of_week(event_timestamp) AS hour_of_week"),
         (
             "nearest_warehouse",
-            "nearest_warehouse(latitude, longitude)['warehouse'] AS warehouse, m.nearest_warehouse(latitude, longitude)['distance_km'] AS distance_km",
+            "nearest_warehouse(latitude, longitude)['warehouse'] AS warehouse, get_field(m.nearest_warehouse(latitude, longitude), 'distance_km') AS distance_km",
         ),
     ] {
         command(&[
