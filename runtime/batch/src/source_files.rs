@@ -111,9 +111,9 @@ pub(crate) fn source_notes(
         }
         Ok::<_, BatchError>(missing.finish(source))
     };
-    noted(Some(&read))?.or_else(|narrow| {
+    noted(Some(&read))?.map_err(|narrow| {
         // Once more with all columns of the files, which the message lists.
         let (file, source) = noted(None).ok().and_then(Result::err).unwrap_or(narrow);
-        Err(BatchError::Rows { path: file.into(), source })
+        BatchError::Rows { path: file.into(), source }
     })
 }
