@@ -230,12 +230,7 @@ impl Registry {
             .execute(&mut *change)
             .await
             .map_err(failed)?;
-        sqlx::query("DELETE FROM job WHERE id = ?")
-            .bind(job.id)
-            .execute(&mut *change)
-            .await
-            .map_err(failed)?;
-        self.commit(change).await
+        self.end_job(change, job).await
     }
 
     /// Gives a job up: what was is what is. Slices of its generation are forgotten, unless that is the current one.
@@ -256,11 +251,20 @@ impl Registry {
         .execute(&mut *change)
         .await
         .map_err(failed)?;
+        self.end_job(change, job).await
+    }
+
+    /// Forgets that a job is open, and commits.
+    async fn end_job(
+        &self,
+        mut change: Transaction<'_, Sqlite>,
+        job: &Job,
+    ) -> Result<(), RegistryError> {
         sqlx::query("DELETE FROM job WHERE id = ?")
             .bind(job.id)
             .execute(&mut *change)
             .await
-            .map_err(failed)?;
+            .map_err(|error| self.error(&error))?;
         self.commit(change).await
     }
 

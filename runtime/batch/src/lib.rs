@@ -29,6 +29,7 @@
 mod csv_records;
 mod error;
 mod errors_file;
+mod file_hash;
 mod format;
 mod job;
 mod job_state;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use unskew_plan::SourcePlan;
 
 use crate::config::ProjectConfig;
+use crate::serve_archive::source_table;
 
 /// The archived files of a source, sorted; none where the offline store is not
 /// on a local disk, or nothing was pushed.
@@ -15,7 +16,7 @@ pub(crate) fn archived_files(config: &ProjectConfig, source: &SourcePlan) -> Vec
         return Vec::new();
     }
     let folder = glob::Pattern::escape(folder);
-    let table = format!("view=source@{}", glob::Pattern::escape(source.name.as_str()));
+    let table = format!("view={}", glob::Pattern::escape(&source_table(source)));
     let pattern = format!("{folder}/{table}/date=*/part-*.parquet");
     let found = glob::glob(&pattern).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = found.collect();

@@ -29,7 +29,6 @@ pub(crate) const PROJECT_FILE: &str = "unskew.toml";
 /// How a project is set up. Paths are whole: those that were relative begin in
 /// the project's folder.
 #[derive(Debug)]
-#[allow(dead_code, reason = "each section is read by the commands that come with it")]
 pub(crate) struct ProjectConfig {
     /// The project's folder.
     pub(crate) dir: PathBuf,
@@ -57,7 +56,6 @@ pub(crate) struct ProjectSection {
 
 /// `[online_store]`.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the commands that open the store come with it")]
 pub(crate) struct OnlineStoreSection {
     pub(crate) kind: OnlineStoreKind,
     pub(crate) path: PathBuf,
@@ -76,7 +74,6 @@ pub(crate) enum OnlineStoreKind {
 
 /// `[offline_store]`.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the commands that open the store come with it")]
 pub(crate) struct OfflineStoreSection {
     /// A path, whole, or a URL (`file://`, `s3://`).
     pub(crate) url: String,
@@ -86,7 +83,6 @@ pub(crate) struct OfflineStoreSection {
 
 /// `[serve]`.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "`unskew serve` reads them")]
 pub(crate) struct ServeSection {
     pub(crate) listen: SocketAddr,
     pub(crate) token: Option<String>,

@@ -2,6 +2,7 @@ use std::cell::OnceCell;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use unskew_build::BuildOptions;
@@ -206,6 +207,14 @@ fn resolve_cache_dir(
             .join("unskew"),
     };
     std::path::absolute(&dir).with_context(|| format!("{} is no path", dir.display()))
+}
+
+/// The time of asking, in microseconds since 1970, which comes from here into
+/// every room.
+#[allow(clippy::disallowed_methods, reason = "a command line is where a clock may be read")]
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod serve;
 mod serve_archive;
 mod serve_materialize;
 mod sql;
+mod stores;
 mod terminal;
 mod test;
 mod train;

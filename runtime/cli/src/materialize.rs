@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -19,16 +19,12 @@ use unskew_definition::{DataType, Name};
 use unskew_executor::text::{ColumnBuilder, print_utc};
 use unskew_plan::{OnDemandOrigin, ViewPlan, ViewReference};
 use unskew_registry::Registry;
-use unskew_store::{
-    EmbeddedSettings, OfflineStoreSettings, OnlineStore, OnlineStoreSettings, RedisSettings,
-    open_offline_store, open_online_store,
-};
 
-use crate::config::{OfflineStoreSection, OnlineStoreKind, OnlineStoreSection};
-use crate::context::Context;
+use crate::context::{Context, now};
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
 use crate::run::{explained, pair};
+use crate::stores::{offline_store, online_store};
 use crate::terminal::{self, FAINT, GOOD, WARNING, harmless, paint, thousands};
 use crate::train::{ProjectModules, sources_of};
 
@@ -153,8 +149,8 @@ pub(crate) fn materialize(
         .context("the runtime of the stores could not be started")?;
     runtime.block_on(async {
         let config = &project.config;
-        let online = online_store(&config.online_store).await?;
-        let offline = offline_tables(&config.offline_store).map_err(explained)?;
+        let online = online_store(config).await?;
+        let offline = OfflineTables::new(offline_store(config)?);
         let registry = Registry::open(&config.registry_path).await;
         let registry = registry.map_err(|error| explained(error.into()))?;
         let stores = MaterializeStores { online: &*online, offline: &offline, registry: &registry };
@@ -250,34 +246,6 @@ fn upstream(view: &ViewReference, add: &mut impl FnMut(&Arc<ViewPlan>)) {
     }
 }
 
-async fn online_store(section: &OnlineStoreSection) -> anyhow::Result<Arc<dyn OnlineStore>> {
-    let OnlineStoreSection { kind, path, url, cluster, timeout, pool } = section;
-    let settings = match kind {
-        OnlineStoreKind::Embedded => OnlineStoreSettings::Embedded(EmbeddedSettings {
-            timeout: *timeout,
-            ..EmbeddedSettings::new(path)
-        }),
-        OnlineStoreKind::Redis => OnlineStoreSettings::Redis(RedisSettings {
-            cluster: *cluster,
-            timeout: *timeout,
-            pool: *pool,
-            ..RedisSettings::new(url)
-        }),
-    };
-    open_online_store(&settings).await.map_err(|error| UserError::new(error.to_string()).into())
-}
-
-/// The offline store that a project is set up with.
-fn offline_tables(section: &OfflineStoreSection) -> Result<OfflineTables, BatchError> {
-    let OfflineStoreSection { url, endpoint, region } = section;
-    let settings = OfflineStoreSettings {
-        endpoint: endpoint.clone(),
-        region: region.clone(),
-        ..OfflineStoreSettings::new(url)
-    };
-    Ok(OfflineTables::new(open_offline_store(&settings)?))
-}
-
 /// Ends the process at a commit point, as a crash would: for tests of what
 /// comes after one. It counts commit points, and knows nothing of them.
 struct AbortAt {
@@ -298,12 +266,6 @@ impl AbortAt {
         }
         self.count.set(self.count.get() + 1);
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the command line asks for the time, once")]
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A time in microseconds: RFC 3339, or a date.

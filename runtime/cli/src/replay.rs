@@ -6,14 +6,14 @@ use clap::Args;
 use serde::Serialize;
 use unskew_executor::text::print_utc;
 use unskew_online::{Difference, Engine, served_rows};
-use unskew_store::{Date, OfflineStoreSettings, TableId, open_offline_store};
+use unskew_store::{Date, TableId};
 
-use crate::config::OfflineStoreSection;
 use crate::context::Context;
 use crate::failure::{Failed, UserError};
 use crate::feature_project::FeatureProject;
-use crate::serve::{online_project, online_store};
+use crate::serve::online_project;
 use crate::serve_archive::SERVED;
+use crate::stores::{offline_store, online_store};
 use crate::terminal::{self, BAD, GOOD, harmless, paint, thousands};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &ReplayArguments, context: &Context) -> anyhow::Res
         .build()
         .context("no threads to compute with")?;
     let report = runtime.block_on(async {
-        let store = online_store(&project.config.online_store).await?;
+        let store = online_store(&project.config).await?;
         let engine = Engine::new(served, store).context("no threads to compute with")?;
         replayed(arguments, &project, &engine, context).await
     })?;
@@ -79,15 +79,12 @@ async fn replayed(
     context: &Context,
 ) -> anyhow::Result<Report> {
     let users = |error: &dyn std::fmt::Display| UserError::new(error.to_string());
-    let OfflineStoreSection { url, endpoint, region } = project.config.offline_store.clone();
-    let place = url.clone();
-    let settings = OfflineStoreSettings { endpoint, region, ..OfflineStoreSettings::new(url) };
-    let offline = open_offline_store(&settings).map_err(|error| users(&error))?;
+    let offline = offline_store(&project.config)?;
     let table = TableId::new(SERVED).map_err(|error| users(&error))?;
     let files = offline.list(&table, Date::MIN..=Date::MAX).await.map_err(|error| users(&error))?;
     if files.is_empty() {
         return Err(UserError::new("no served answers are kept there")
-            .at(place)
+            .at(offline.place())
             .help("serve with --set serve.served_log=0.01 (of one entity in a hundred), then ask")
             .into());
     }

@@ -12,20 +12,15 @@ use unskew_executor::{
 };
 use unskew_host::{CompiledModule, Limits};
 use unskew_online::{OnlineProject, PushArchive, ServeError, ServeSettings, ServedSink, Serving};
-use unskew_store::{
-    EmbeddedSettings, OfflineStoreSettings, OnlineStore, OnlineStoreSettings, RedisSettings,
-    open_offline_store, open_online_store,
-};
 
-use crate::config::{
-    OfflineStoreSection, OnlineStoreKind, OnlineStoreSection, ProjectConfig, ServeSection,
-};
-use crate::context::Context;
+use crate::config::{ProjectConfig, ServeSection};
+use crate::context::{Context, now};
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
 use crate::logging;
 use crate::serve_archive::Archive;
 use crate::serve_materialize::MaterializeCommand;
+use crate::stores::{offline_store, online_store};
 use crate::terminal::{FAINT, GOOD, paint};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -94,14 +89,9 @@ async fn serve_until_interrupted(
     materializer: MaterializeCommand,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let store = online_store(&config.online_store).await?;
+    let store = online_store(config).await?;
     let process = process_number();
-    let OfflineStoreSection { url, endpoint, region } = config.offline_store.clone();
-    let offline = OfflineStoreSettings { endpoint, region, ..OfflineStoreSettings::new(url) };
-    let offline = open_offline_store(&offline).map_err(|error| {
-        UserError::new(error.to_string()).at(config.place_of("offline_store.url"))
-    })?;
-    let archive = Arc::new(Archive::new(offline, process));
+    let archive = Arc::new(Archive::new(offline_store(config)?, process));
     let share = config.serve.served_log;
     let serving = Serving {
         settings: serve_settings(&config.serve),
@@ -150,13 +140,6 @@ fn announce(url: &str, context: &Context) {
     let _ = std::io::stdout().flush();
 }
 
-/// The time of asking, which comes from here into every room.
-#[allow(clippy::disallowed_methods, reason = "a server answers as of now")]
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
 /// Tells the ids that this process gives from those of others.
 #[allow(clippy::disallowed_methods, reason = "no value depends on it")]
 fn process_number() -> u32 {
@@ -164,26 +147,6 @@ fn process_number() -> u32 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.subsec_nanos());
     std::process::id().rotate_left(16) ^ nanos
-}
-
-/// The online store that the configuration names.
-pub(crate) async fn online_store(
-    section: &OnlineStoreSection,
-) -> anyhow::Result<Arc<dyn OnlineStore>> {
-    let OnlineStoreSection { kind, path, url, cluster, timeout, pool } = section;
-    let settings = match kind {
-        OnlineStoreKind::Embedded => OnlineStoreSettings::Embedded(EmbeddedSettings {
-            timeout: *timeout,
-            ..EmbeddedSettings::new(path)
-        }),
-        OnlineStoreKind::Redis => OnlineStoreSettings::Redis(RedisSettings {
-            cluster: *cluster,
-            timeout: *timeout,
-            pool: *pool,
-            ..RedisSettings::new(url)
-        }),
-    };
-    open_online_store(&settings).await.map_err(|error| UserError::new(error.to_string()).into())
 }
 
 /// The plan of a project with all its modules compiled.

@@ -16,6 +16,11 @@ use unskew_store::{Date, OfflineStore, TableId};
 /// The table of served answers.
 pub(crate) const SERVED: &str = "served@log";
 
+/// The table of a source's pushed rows.
+pub(crate) fn source_table(source: &SourcePlan) -> String {
+    format!("source@{}", source.name)
+}
+
 /// The offline store as the server writes to it.
 pub(crate) struct Archive {
     store: Arc<dyn OfflineStore>,
@@ -78,7 +83,7 @@ impl PushArchive for Archive {
         let event = fields.iter().position(|field| field.name() == event).unwrap_or_default();
         let file = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .map_err(|error| OnlineError::Internal(error.to_string()))?;
-        let table = TableId::new(&format!("source@{}", source.name))?;
+        let table = TableId::new(&source_table(source))?;
         self.append_by_day(&table, name, &file, event).await
     }
 }

@@ -3,13 +3,13 @@
 
 mod shared;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use shared::{folder, run, unskew};
+use shared::server::Server;
+use shared::{folder, run};
 
 const EVERY: &str = r#"
 entities:
@@ -70,41 +70,9 @@ fn python() -> PathBuf {
     python
 }
 
-struct Server(Child, String);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve(dir: &Path) -> Server {
-    let mut process = unskew()
-        .args(["serve", "--json", "--listen", "127.0.0.1:0"])
-        .arg(dir)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let document: Value = serde_json::from_str(&line).unwrap();
-    Server(process, document["listening"].as_str().unwrap().to_owned())
-}
-
 fn push(server: &Server, body: &Value) {
-    let mut stream = TcpStream::connect(server.1.trim_start_matches("http://")).unwrap();
-    let body = body.to_string();
-    let head = format!(
-        "POST /push HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = server.post("/push", &body.to_string());
+    assert!(matches!(answer, Some((200, _))), "{answer:?}");
 }
 
 /// Runs Python in the repository, with `input`.
@@ -132,7 +100,7 @@ const OUTSIDE_MAX_AGE: u8 = 4;
 #[test]
 fn the_sdk_reads_every_type_unchanged() {
     let dir = folder(&[("all.yaml", EVERY.as_bytes())]);
-    let server = serve(dir.path());
+    let server = Server::start(dir.path());
     let columns = json!({
         "user_id": ["u1", "u2"], "shard": [1, 1],
         "a_bool": [true, null], "an_int8": [-5, null], "an_int64": [9_007_199_254_740_993_i64, null],
@@ -147,7 +115,7 @@ fn the_sdk_reads_every_type_unchanged() {
 
     let repository = dir.path().join("feast");
     let (project, output) = (dir.path().to_str().unwrap(), repository.to_str().unwrap());
-    run(["export-feast", output, "--project", project, "--url", &server.1]).succeeded();
+    run(["export-feast", output, "--project", project, "--url", &format!("http://{}", server.address)]).succeeded();
     feast(&repository, &["-c", "from feast.cli.cli import cli; cli(['apply'])"], "");
 
     let rows = json!([

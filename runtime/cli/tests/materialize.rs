@@ -151,7 +151,7 @@ async fn open(dir: &Path) -> Arc<dyn OnlineStore> {
 
 fn table_of(operator: &ViewOperator) -> TableId {
     let id = &operator.view().id;
-    TableId::new(&format!("{}@{}", id.name, id.version)).unwrap()
+    TableId::new(&id.table_name()).unwrap()
 }
 
 /// What the store has for these needs, of each of the users.

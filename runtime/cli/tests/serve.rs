@@ -4,13 +4,11 @@
 mod shared;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use shared::{folder, run, unskew};
+use shared::server::{PATIENCE, Server, post};
+use shared::{folder, run};
 
 const SHOP: &str = "\
 entities:
@@ -34,60 +32,12 @@ feature_services:
   - {name: fraud, features: [spend]}
 ";
 
-/// Nothing is waited for longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server in a process of its own, killed when it is dropped.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> Self {
-        let mut process = unskew()
-            .args(["serve", "--json", "--set", "serve.listen=127.0.0.1:0"])
-            .arg(dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("it says {line:?}"));
-        let address = address.trim_end().trim_end_matches("\"}").to_owned();
-        Self { process, address }
-    }
-
-    /// Status and body; none if the server does not answer.
-    fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let status = answer.split(' ').nth(1)?.parse().ok()?;
-        Some((status, answer.split("\r\n\r\n").nth(1)?.to_owned()))
-    }
-
-    fn count_of(&self, user: &str) -> u64 {
-        let body = format!(r#"{{"features":["spend:n"],"entities":{{"user_id":["{user}"]}}}}"#);
-        let (status, text) = self.post("/v1/features", &body).expect("an answer");
-        assert_eq!(status, 200, "{text}");
-        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
-        document["answer"]["features"][0]["values"][0].as_u64().unwrap_or(0)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn count_of(server: &Server, user: &str) -> u64 {
+    let body = format!(r#"{{"features":["spend:n"],"entities":{{"user_id":["{user}"]}}}}"#);
+    let (status, text) = server.post("/v1/features", &body).expect("an answer");
+    assert_eq!(status, 200, "{text}");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    document["answer"]["features"][0]["values"][0].as_u64().unwrap_or(0)
 }
 
 #[test]
@@ -98,7 +48,6 @@ fn a_push_that_was_answered_survives_kill_9() {
         let address = server.address.clone();
         // One row after the other until the server is gone.
         let pushing = std::thread::spawn(move || {
-            let client = Server { process: Command::new("true").spawn().unwrap(), address };
             let mut answered = 0;
             for second in 0..100_000 {
                 let (minute, second) = (second / 60 % 60, second % 60);
@@ -106,7 +55,7 @@ fn a_push_that_was_answered_survives_kill_9() {
                     r#"{{"push_source_name":"orders","to":"online","df":{{"user_id":["u"],"amount":[1],"ts":["2026-01-01T{:02}:{minute:02}:{second:02}.{answered:06}Z"]}}}}"#,
                     1
                 );
-                match client.post(&format!("/push?mode={mode}"), &body) {
+                match post(&address, &format!("/push?mode={mode}"), &body) {
                     Some((200, _)) => answered += 1,
                     Some((status, text)) => panic!("{status}: {text}"),
                     None => break,
@@ -115,7 +64,7 @@ fn a_push_that_was_answered_survives_kill_9() {
             answered
         });
         let begun = Instant::now();
-        while server.count_of("u") < 20 && begun.elapsed() < PATIENCE {
+        while count_of(&server, "u") < 20 && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(5));
         }
         server.process.kill().unwrap();
@@ -125,11 +74,11 @@ fn a_push_that_was_answered_survives_kill_9() {
         let server = Server::start(dir.path());
         let begun = Instant::now();
         // The last one may have been taken and not answered.
-        while server.count_of("u") < answered {
-            assert!(begun.elapsed() < PATIENCE, "{mode}: {} of {answered}", server.count_of("u"));
+        while count_of(&server, "u") < answered {
+            assert!(begun.elapsed() < PATIENCE, "{mode}: {} of {answered}", count_of(&server, "u"));
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(server.count_of("u") <= answered + 1, "{mode}");
+        assert!(count_of(&server, "u") <= answered + 1, "{mode}");
     }
 }
 
@@ -137,7 +86,7 @@ fn a_push_that_was_answered_survives_kill_9() {
 fn a_server_that_is_told_to_end_does() {
     let dir = folder(&[("shop.yaml", SHOP.as_bytes())]);
     let mut server = Server::start(dir.path());
-    assert_eq!(server.count_of("nobody"), 0);
+    assert_eq!(count_of(&server, "nobody"), 0);
     let told = Command::new("kill").args(["-TERM", &server.process.id().to_string()]).status();
     assert!(told.unwrap().success());
     let begun = Instant::now();

@@ -73,6 +73,14 @@ pub struct ViewId {
     pub version: u32,
 }
 
+impl ViewId {
+    /// The name of the view's table in stores and in the registry:
+    /// `name@version`.
+    pub fn table_name(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
 impl fmt::Display for ViewId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@v{}", self.name, self.version)

@@ -22,7 +22,7 @@ pub use embedded::{EmbeddedSettings, EmbeddedStore};
 pub use error::{Holder, StoreError};
 pub use offline::{
     Date, ObjectOfflineStore, OfflineFile, OfflineStore, OfflineStoreSettings, SharedOfflineStore,
-    open_object_store, open_offline_store,
+    open_bucket, open_offline_store,
 };
 pub use online::{
     Answer, Compaction, Expectation, Found, Health, Lookup, OnlineStore, OnlineStoreSettings, Trim,

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use crate::{StoreError, TableId};
 pub use date::Date;
 pub use object::ObjectOfflineStore;
-pub use open::{OfflineStoreSettings, open_object_store, open_offline_store};
+pub use open::{OfflineStoreSettings, open_bucket, open_offline_store};
 
 /// A file of a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

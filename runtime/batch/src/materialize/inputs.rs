@@ -1,6 +1,5 @@
 //! The input files of a source: what they are, and which times they hold.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -13,6 +12,8 @@ use unskew_plan::SourcePlan;
 use unskew_registry::InputFile;
 
 use crate::error::BatchError;
+use crate::file_hash::file_hash;
+use crate::materialize::slices::hex;
 use crate::remote::{RemoteFile, is_url};
 use crate::table_reader::TableReader;
 
@@ -39,7 +40,7 @@ impl Inputs {
         for path in paths {
             let place = path.display().to_string();
             let before = known.iter().find(|file| file.place == place);
-            let now = identity(path, before)?;
+            let now = identity(path, before, cancelled)?;
             if let Some(before) = before.filter(|before| before.bytes == now.0) {
                 // A file that was only touched keeps its hash.
                 if hash_of(&before.mark) == hash_of(&now.1) {
@@ -94,10 +95,14 @@ fn times_of(file: &InputFile) -> Option<(i64, i64)> {
     file.first_event.zip(file.last_event)
 }
 
-/// The length of a file, and its mark: modification time and SHA-256, or the
-/// ETag of an object. The
-/// hash is read again only where the time or the length is another.
-fn identity(path: &Path, before: Option<&InputFile>) -> Result<(u64, String), BatchError> {
+/// The length of a file, and its mark: modification time and BLAKE3 hash, or
+/// the ETag of an object. A file is hashed again only where its time or its
+/// length is another.
+fn identity(
+    path: &Path,
+    before: Option<&InputFile>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(u64, String), BatchError> {
     if is_url(path) {
         let object = RemoteFile::open(path)?;
         return Ok((object.len(), format!("0 etag:{}", object.etag().unwrap_or_default())));
@@ -113,24 +118,12 @@ fn identity(path: &Path, before: Option<&InputFile>) -> Result<(u64, String), Ba
     if let Some(before) = same {
         return Ok((metadata.len(), before.mark.clone()));
     }
-    let mut digest = Sha256::new();
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => break,
-            length => digest.update(&buffer[..length]),
-        }
-    }
-    Ok((metadata.len(), format!("{modified} sha256:{}", hex(&digest.finalize()))))
+    let (bytes, hash) = file_hash(path, cancelled)?;
+    Ok((bytes, format!("{modified} blake3:{hash}")))
 }
 
 fn hash_of(mark: &str) -> &str {
     mark.rsplit(' ').next().unwrap_or(mark)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How many rows a file has, and its least and greatest event time.

@@ -82,8 +82,8 @@ pub(crate) fn replaced(
     concat_batches(&new.schema(), [&first, &new, &last]).map_err(internal)
 }
 
-/// A digest of a table's columns and values: SHA-256 of its Arrow IPC form
-/// after a copy, so that it does not depend on how buffers lie.
+/// A digest of a table's columns and values: SHA-256 of their names, types and
+/// canonical bytes, so that it does not depend on how buffers lie.
 pub(crate) fn digest_of(table: &RecordBatch) -> Result<String, BatchError> {
     let mut digest = Sha256::new();
     for (field, column) in table.schema().fields().iter().zip(table.columns()) {
@@ -100,7 +100,12 @@ pub(crate) fn digest_of(table: &RecordBatch) -> Result<String, BatchError> {
         }
         digest.update(&bytes);
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn internal(error: arrow::error::ArrowError) -> BatchError {

@@ -63,7 +63,7 @@ impl<'a> ViewRun<'a> {
     ) -> Result<Self, BatchError> {
         let failed = |source| BatchError::Training { source: Box::new(source) };
         let operator = ViewOperator::new(Arc::clone(view), around.modules).map_err(failed)?;
-        let name = format!("{}@{}", view.id.name, view.id.version);
+        let name = view.id.table_name();
         let table = TableId::new(&name)?;
         let definition = definition_digest(view, around)?;
         let state = stores.registry.processing(&name).await?;

@@ -3,20 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use unskew_store::{OfflineStoreSettings, open_bucket};
 
 use crate::error::BatchError;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Of one request, which reads a few MiB.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// From the first try to the last.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
-const RETRIES: usize = 3;
 
 /// An object, or all objects below a prefix.
 #[derive(Clone, Debug)]
@@ -63,7 +55,7 @@ pub fn object_place(url: &Path) -> Result<ObjectPlace, BatchError> {
     let store = match stores.get(&base) {
         Some(store) => Arc::clone(store),
         None => {
-            let store = connect(bucket).map_err(|error| {
+            let store = open_bucket(bucket, &OfflineStoreSettings::new(&base)).map_err(|error| {
                 wrong(format!(
                     "the store cannot be opened: {error}; check the variables AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                 ))
@@ -73,23 +65,4 @@ pub fn object_place(url: &Path) -> Result<ObjectPlace, BatchError> {
         }
     };
     Ok(ObjectPlace { base, store, path })
-}
-
-fn connect(bucket: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-    let endpoints = [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint];
-    let plain = endpoints.iter().any(|key| {
-        builder.get_config_value(key).is_some_and(|endpoint| endpoint.starts_with("http://"))
-    });
-    let client = ClientOptions::new()
-        .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_timeout(REQUEST_TIMEOUT)
-        .with_allow_http(plain);
-    let retry = RetryConfig {
-        max_retries: RETRIES,
-        retry_timeout: RETRY_TIMEOUT,
-        ..RetryConfig::default()
-    };
-    let store = builder.with_client_options(client).with_retry(retry).build()?;
-    Ok(Arc::new(store))
 }

@@ -55,26 +55,27 @@ impl TableProvider for FileTable {
             Some(columns) => Arc::new(self.files.schema.project(columns)?),
             None => Arc::clone(&self.files.schema),
         };
-        let count = self.files.files.len();
-        let partitions = state.config().target_partitions().clamp(1, count.max(1));
-        let streams = (0..partitions).map(|first| -> Arc<dyn PartitionStream> {
-            Arc::new(FileStream {
-                files: Arc::clone(&self.files),
-                which: (first..count).step_by(partitions).collect(),
-                schema: Arc::clone(&schema),
-            })
-        });
-        let none = Vec::new();
-        let exec = StreamingTableExec::try_new(
-            Arc::clone(&schema),
-            streams.collect(),
-            None,
-            none,
-            false,
-            limit,
-        )?;
-        Ok(Arc::new(exec))
+        scan_files(&schema, self.files.files.len(), state, limit, |which| {
+            let (files, schema) = (Arc::clone(&self.files), Arc::clone(&schema));
+            Arc::new(FileStream { files, which, schema })
+        })
     }
+}
+
+/// The scan of `count` files, several at a time: `stream` reads those that it
+/// is given, one after the other.
+pub(crate) fn scan_files(
+    schema: &SchemaRef,
+    count: usize,
+    state: &dyn Session,
+    limit: Option<usize>,
+    stream: impl Fn(Vec<usize>) -> Arc<dyn PartitionStream>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let partitions = state.config().target_partitions().clamp(1, count.max(1));
+    let streams = (0..partitions).map(|first| stream((first..count).step_by(partitions).collect()));
+    let (streams, no_order) = (streams.collect(), Vec::new());
+    let exec = StreamingTableExec::try_new(schema.clone(), streams, None, no_order, false, limit)?;
+    Ok(Arc::new(exec))
 }
 
 /// Some of a table's files, one after the other.

@@ -17,12 +17,12 @@ use datafusion::datasource::TableType;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::streaming::PartitionStream;
 use unskew_executor::rows::{SourceReader, source_schema};
 use unskew_plan::SourcePlan;
 
 use crate::error::BatchError;
-use crate::sql::file_table::{Send, blocking_stream};
+use crate::sql::file_table::{Send, blocking_stream, scan_files};
 use crate::sql::row_failures::RowFailures;
 use crate::table_reader::TableReader;
 
@@ -76,28 +76,14 @@ impl TableProvider for SourceTable {
         };
         let schema = Arc::new(self.schema.project(&fields)?);
         let source = Arc::new(with_fields(&self.source, &fields));
-        let count = self.files.len();
-        let partitions = state.config().target_partitions().clamp(1, count.max(1));
-        let streams = (0..partitions).map(|first| -> Arc<dyn PartitionStream> {
+        scan_files(&schema, self.files.len(), state, limit, |which| {
             Arc::new(SourceStream {
                 source: Arc::clone(&source),
-                files: (first..count)
-                    .step_by(partitions)
-                    .map(|at| self.files[at].clone())
-                    .collect(),
+                files: which.into_iter().map(|at| self.files[at].clone()).collect(),
                 schema: Arc::clone(&schema),
                 failures: self.failures.clone(),
             })
-        });
-        let exec = StreamingTableExec::try_new(
-            Arc::clone(&schema),
-            streams.collect(),
-            None,
-            Vec::new(),
-            false,
-            limit,
-        )?;
-        Ok(Arc::new(exec))
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use unskew_definition::{ModuleDigest, Name};
 use unskew_executor::Evaluator;
 
 use crate::error::BatchError;
+use crate::file_hash::file_hash;
 use crate::output_file::OutputFile;
 use crate::remote::{RemoteFile, is_url};
 
@@ -107,24 +108,9 @@ impl InputFile {
         if is_read_once(path) {
             return Ok(Self { path: path.to_owned(), bytes: 0, blake3: None, etag: None });
         }
-        let failed = |error| BatchError::reading(path, error);
-        let mut file = File::open(path).map_err(failed)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut bytes = 0;
-        loop {
-            if cancelled() {
-                return Err(BatchError::Cancelled);
-            }
-            let read = file.read(&mut buffer).map_err(failed)?;
-            if read == 0 {
-                break;
-            }
-            bytes += read as u64;
-            hasher.update(&buffer[..read]);
-        }
+        let (bytes, hash) = file_hash(path, cancelled)?;
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Self { path, bytes, blake3: Some(hasher.finalize().to_hex().to_string()), etag: None })
+        Ok(Self { path, bytes, blake3: Some(hash), etag: None })
     }
 
     /// How this file differs from what was recorded of it, in words; none if

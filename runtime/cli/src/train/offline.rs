@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use unskew_batch::{BatchError, OfflineRows};
 use unskew_plan::ViewId;
 use unskew_registry::Registry;
-use unskew_store::{Date, OfflineStore, OfflineStoreSettings, TableId, open_offline_store};
+use unskew_store::{Date, OfflineStore, TableId};
 
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
+use crate::stores::offline_store;
 
 /// The offline store, and the registry that says what is in it.
 #[derive(Debug)]
@@ -27,14 +28,7 @@ pub(crate) fn offline_rows(
     let config = &project.config;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let settings = OfflineStoreSettings {
-        endpoint: config.offline_store.endpoint.clone(),
-        region: config.offline_store.region.clone(),
-        ..OfflineStoreSettings::new(config.offline_store.url.clone())
-    };
-    let store = open_offline_store(&settings).map_err(|error| {
-        UserError::new(error.to_string()).help("see [offline_store] in unskew.toml")
-    })?;
+    let store = offline_store(config)?;
     let registry = runtime
         .block_on(Registry::open(&config.registry_path))
         .map_err(|error| UserError::new(error.to_string()).help("see [registry] in unskew.toml"))?;
@@ -42,10 +36,6 @@ pub(crate) fn offline_rows(
 }
 
 impl MaterializedRows {
-    fn name(view: &ViewId) -> String {
-        format!("{}@{}", view.name, view.version)
-    }
-
     fn failed(&self, view: &ViewId, reason: impl ToString) -> BatchError {
         BatchError::WrongSource {
             source_name: format!("{view} in {}", self.store.place()),
@@ -54,7 +44,7 @@ impl MaterializedRows {
     }
 
     fn table(&self, view: &ViewId) -> Result<TableId, BatchError> {
-        TableId::new(&Self::name(view)).map_err(|error| self.failed(view, error))
+        TableId::new(&view.table_name()).map_err(|error| self.failed(view, error))
     }
 }
 
@@ -65,7 +55,7 @@ impl OfflineRows for MaterializedRows {
     }
 
     async fn covered_until(&self, view: &ViewId) -> Result<i64, BatchError> {
-        let state = self.registry.processing(&Self::name(view)).await;
+        let state = self.registry.processing(&view.table_name()).await;
         let state = state.map_err(|error| self.failed(view, error))?;
         state.and_then(|state| state.watermark).ok_or_else(|| {
             self.failed(view, "it is not materialized; run `unskew materialize` for it first")

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod by_hand;
+pub(crate) mod server;
 
 use std::ffi::OsStr;
 use std::fs;

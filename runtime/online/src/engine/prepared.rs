@@ -160,7 +160,7 @@ impl Preparations {
         };
         let served = Arc::new(ServedView {
             operator: ViewOperator::new(plan, &self.modules)?,
-            table: TableId::new(&table_name(&view.id))?,
+            table: TableId::new(&view.id.table_name())?,
             fails_entities,
             measure: ViewMeasure::default(),
         });
@@ -284,11 +284,6 @@ impl Preparations {
             }
         }
     }
-}
-
-/// The name of a view's table: `name@version`.
-pub(crate) fn table_name(view: &ViewId) -> String {
-    format!("{}@{}", view.name, view.version)
 }
 
 /// The modules that decide a view's values, with their digests.

@@ -15,6 +15,8 @@ use crate::StoreError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRIES: usize = 3;
+/// From the first try to the last.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which offline store, and where.
 #[derive(Clone)]
@@ -59,14 +61,10 @@ impl std::fmt::Debug for OfflineStoreSettings {
 }
 
 /// Opens the store of a URL, and says where in it the URL points. Nothing is asked of the store yet.
-///
-/// # Errors
-///
-/// If the URL is wrong, or its kind is not known.
-pub fn open_object_store(
+fn open_object_store(
     settings: &OfflineStoreSettings,
 ) -> Result<(Arc<dyn ObjectStore>, Path), StoreError> {
-    let OfflineStoreSettings { url: text, endpoint, region, credentials, timeout } = settings;
+    let text = &settings.url;
     let invalid = |why: String| StoreError::Invalid {
         what: format!(
             "the offline store's URL {text:?} {why}; it is a folder, file:///path, or s3://bucket/prefix"
@@ -90,37 +88,49 @@ pub fn open_object_store(
                 .ok_or_else(|| invalid("names no bucket".into()))?;
             let prefix = Path::from_url_path(url.path())
                 .map_err(|error| invalid(format!("names no prefix ({error})")))?;
-            let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-            if let Some(endpoint) = endpoint {
-                builder = builder.with_endpoint(endpoint);
-            }
-            if let Some(region) = region {
-                builder = builder.with_region(region);
-            }
-            if let Some((key, secret)) = credentials {
-                builder = builder.with_access_key_id(key).with_secret_access_key(secret);
-            }
-            let plain = builder
-                .get_config_value(&AmazonS3ConfigKey::Endpoint)
-                .is_some_and(|endpoint| endpoint.starts_with("http://"));
-            let client = ClientOptions::new()
-                .with_connect_timeout(CONNECT_TIMEOUT.min(*timeout))
-                .with_timeout(*timeout)
-                .with_allow_http(plain);
-            let retry = RetryConfig {
-                max_retries: RETRIES,
-                retry_timeout: *timeout,
-                ..RetryConfig::default()
-            };
-            let store = builder
-                .with_client_options(client)
-                .with_retry(retry)
-                .build()
+            let store = open_bucket(bucket, settings)
                 .map_err(|error| trouble::store_error(text, "open", &error))?;
-            Ok((Arc::new(store), prefix))
+            Ok((store, prefix))
         }
         scheme => Err(invalid(format!("is of a kind, {scheme}://, that is not known"))),
     }
+}
+
+/// Opens a bucket of S3, or of a store that speaks its protocol, by what the
+/// settings say beside the URL. Nothing is asked of the store yet.
+///
+/// # Errors
+///
+/// If the settings, or the variables `AWS_*` for what they leave open, are wrong.
+pub fn open_bucket(
+    bucket: &str,
+    settings: &OfflineStoreSettings,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
+    let OfflineStoreSettings { url: _, endpoint, region, credentials, timeout } = settings;
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let Some(region) = region {
+        builder = builder.with_region(region);
+    }
+    if let Some((key, secret)) = credentials {
+        builder = builder.with_access_key_id(key).with_secret_access_key(secret);
+    }
+    let endpoints = [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint];
+    let plain = endpoints.iter().any(|key| {
+        builder.get_config_value(key).is_some_and(|endpoint| endpoint.starts_with("http://"))
+    });
+    let client = ClientOptions::new()
+        .with_connect_timeout(CONNECT_TIMEOUT.min(*timeout))
+        .with_timeout(*timeout)
+        .with_allow_http(plain);
+    let retry = RetryConfig {
+        max_retries: RETRIES,
+        retry_timeout: RETRY_TIMEOUT.min(*timeout),
+        ..RetryConfig::default()
+    };
+    Ok(Arc::new(builder.with_client_options(client).with_retry(retry).build()?))
 }
 
 fn open_folder(folder: PathBuf) -> Result<(Arc<dyn ObjectStore>, Path), StoreError> {
