@@ -7,10 +7,11 @@ mod shared;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int64Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::Int64Type;
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType as ArrowType, Int64Type};
 use shared::{batch_of, field, shown};
 use unskew_expression::{NoFunctions, SqlExpression, built_in_functions};
 
@@ -21,6 +22,8 @@ fn rows() -> (Vec<unskew_definition::Field>, RecordBatch) {
         field("s", "utf8", true),
         field("t", "timestamp", true),
         field("l", "list<int64?>", true),
+        field("e", "fixed_size_list<float32,2>", true),
+        field("g", "fixed_size_list<float32,2>", false),
     ];
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Float64Array::from(vec![Some(0.5), Some(f64::NAN), None])),
@@ -35,9 +38,19 @@ fn rows() -> (Vec<unskew_definition::Field>, RecordBatch) {
             Some(vec![]),
             None,
         ])),
+        embeddings(&[Some([3.0, 4.0]), Some([f32::NAN, 0.0]), None]),
+        embeddings(&[Some([-4.0, 3.5]), Some([1.0, -0.0]), Some([1.0, 2.0])]),
     ];
     let batch = batch_of(&fields, columns);
     (fields, batch)
+}
+
+fn embeddings(rows: &[Option<[f32; 2]>]) -> ArrayRef {
+    let items: Vec<f32> = rows.iter().flat_map(|row| row.unwrap_or_default()).collect();
+    let item = Arc::new(arrow::datatypes::Field::new("item", ArrowType::Float32, false));
+    let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+    let items = Arc::new(Float32Array::from(items));
+    Arc::new(FixedSizeListArray::new(item, 2, items, Some(nulls)))
 }
 
 const OVERFLOW: &str = "!";
@@ -71,6 +84,7 @@ const CALLS: &[(&str, &str, [&str; 3])] = &[
     ("concat_ws", "concat_ws('-', s, 'z')", ["aXb-z", "-z", "z"]),
     ("contains", "contains(s, 'X')", ["true", "false", "null"]),
     ("cos", "cos(x)", ["0.8775825618903728", "NaN", "null"]),
+    ("cosine_similarity", "cosine_similarity(e, g)", ["0.07525766947068778", "NaN", "null"]),
     ("cosh", "cosh(x)", ["1.1276259652063807", "NaN", "null"]),
     (
         "date_bin",
@@ -91,6 +105,7 @@ const CALLS: &[(&str, &str, [&str; 3])] = &[
         ["2024-02-29T12:34:56Z", "1969-12-31T23:59:59Z", "null"],
     ),
     ("degrees", "degrees(x)", ["28.64788975654116", "NaN", "null"]),
+    ("dot", "dot(e, g)", ["2.0", "NaN", "null"]),
     ("ends_with", "ends_with(s, 'b')", ["true", "false", "null"]),
     ("exp", "exp(x)", ["1.6487212707001282", "NaN", "null"]),
     ("expm1", "expm1(x)", ["0.6487212707001282", "NaN", "null"]),
@@ -122,6 +137,7 @@ const CALLS: &[(&str, &str, [&str; 3])] = &[
     ("log", "log(2, x)", ["-1.0", "NaN", "null"]),
     ("log10", "log10(x)", ["-0.3010299956639812", "NaN", "null"]),
     ("log2", "log2(x)", ["-1.0", "NaN", "null"]),
+    ("l2_distance", "l2_distance(e, e)", ["0.0", "NaN", "null"]),
     ("lower", "lower(s)", ["axb", "", "null"]),
     ("lpad", "lpad(s, 4, '.')", [".aXb", "....", "null"]),
     ("ltrim", "ltrim(s, 'a')", ["Xb", "", "null"]),
@@ -221,4 +237,50 @@ fn every_function_is_tried_here_and_described_in_the_documentation() {
         assert!(CALLS.iter().any(|(tried, ..)| *tried == name), "{name} is not tried");
         assert!(page.contains(&format!("`{name}")), "docs/sql.md does not describe {name}");
     }
+}
+
+#[test]
+fn embeddings_that_do_not_go_together_are_refused() {
+    let fields = [
+        field("a", "fixed_size_list<float32,2>", true),
+        field("b", "fixed_size_list<float32,3>", true),
+        field("l", "list<float64>", true),
+    ];
+    for (text, part) in [
+        ("dot(a, b)", "2 and 3 numbers"),
+        ("cosine_similarity(a, l)", "argument 2 is list<float64>"),
+        ("l2_distance(a)", "given 1 arguments"),
+        ("dot(NULL, NULL)", "both arguments are null"),
+    ] {
+        let refused = SqlExpression::analyze(text, &fields, &NoFunctions).unwrap_err().to_string();
+        assert!(refused.contains(part), "{text}: {refused}");
+    }
+    assert!(SqlExpression::analyze("dot(a, NULL)", &fields, &NoFunctions).is_ok());
+}
+
+#[test]
+fn embeddings_of_slices_are_those_of_their_rows() {
+    let fields = [
+        field("a", "fixed_size_list<float32,2>", false),
+        field("b", "fixed_size_list<float32,2>", true),
+    ];
+    let a = [[1.0, 2.0], [-0.0, 0.0], [3.0e38, -3.0e38], [1.0e-45, 0.0], [0.1, 0.2]];
+    let b = [Some([2.0, 4.0]), Some([0.0, -1.0]), Some([3.0e38, -3.0e38]), None, Some([-0.3, 0.7])];
+    let batch = batch_of(&fields, vec![embeddings(&a.map(Some)), embeddings(&b)]);
+    let of = |text: &str, batch: &RecordBatch| {
+        let analyzed = SqlExpression::analyze(text, &fields, &NoFunctions).unwrap();
+        shown(&analyzed.bind(&NoFunctions).unwrap().evaluate(batch, None).unwrap())
+    };
+    for text in ["dot(a, b)", "cosine_similarity(a, b)", "l2_distance(a, b)", "dot(b, a)"] {
+        let whole = of(text, &batch);
+        for first in 0..batch.num_rows() {
+            for end in first + 1..=batch.num_rows() {
+                let slice = batch.slice(first, end - first);
+                assert_eq!(of(text, &slice), whole[first..end], "{text} of {first}..{end}");
+            }
+        }
+    }
+    assert_eq!(of("dot(a, b)", &batch)[..2], ["10.0", "0.0"], "never -0");
+    assert_eq!(of("cosine_similarity(a, b)", &batch)[..4], ["1.0", "NaN", "1.0", "null"]);
+    assert_eq!(of("l2_distance(a, b)", &batch)[1], "1.0");
 }

@@ -5,6 +5,7 @@
 //! Each is a [`ScalarUDF`], so that it stands among DataFusion's.
 
 mod conditional;
+mod embedding;
 mod logarithm;
 mod rounding;
 mod text;
@@ -75,6 +76,7 @@ fn all() -> impl Iterator<Item = &'static Native> {
         .chain(text::FUNCTIONS)
         .chain(time::FUNCTIONS)
         .chain(conditional::FUNCTIONS)
+        .chain(embedding::FUNCTIONS)
 }
 
 /// The function called `name`.
