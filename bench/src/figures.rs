@@ -7,11 +7,14 @@ mod explain;
 mod faults;
 mod fresh;
 mod load;
+mod materialize;
+mod memory;
 mod online;
 mod python;
 mod queries;
 mod run_file;
 mod scaling;
+mod serving;
 mod warm;
 mod wasm_aggregate;
 mod windows;
@@ -66,17 +69,22 @@ pub(crate) const FIGURES: &[Measurable] = &[
     Measurable { id: "batch.trailing_100k", measure: batch::trailing_100k },
     Measurable { id: "batch.trailing_10k", measure: batch::trailing_10k },
     Measurable { id: "batch.feast", measure: batch::feast },
+    Measurable { id: "batch.udf", measure: queries::udf },
+    Measurable { id: "batch.pyspark", measure: queries::pyspark },
+    Measurable { id: "batch.memory", measure: memory::memory },
+    Measurable { id: "batch.materialize", measure: materialize::materialize },
     Measurable { id: "batch.scaling", measure: batch::scaling },
     Measurable { id: "online.rust_1", measure: online::rust_1 },
     Measurable { id: "online.rust_100", measure: online::rust_100 },
     Measurable { id: "online.python_1", measure: online::python_1 },
     Measurable { id: "online.python_100", measure: online::python_100 },
     Measurable { id: "online.embedded_1", measure: online::embedded_1 },
+    Measurable { id: "online.floor", measure: serving::floor },
     Measurable { id: "online.wide", measure: online::wide },
+    Measurable { id: "online.trailing", measure: serving::trailing },
     Measurable { id: "online.write", measure: online::write },
+    Measurable { id: "online.neighbour", measure: serving::neighbour },
     Measurable { id: "online.start", measure: online::start },
-    Measurable { id: "batch.udf", measure: queries::udf },
-    Measurable { id: "batch.pyspark", measure: queries::pyspark },
 ];
 
 impl Bench {

@@ -4,6 +4,7 @@
 mod bare;
 mod cpu;
 mod figures;
+mod floor_server;
 mod guests;
 mod load_generator;
 mod native;
@@ -46,6 +47,10 @@ struct Arguments {
     /// `NAME:CONTENDER:TIMES`, such as haversine:0:1000.
     #[arg(long, value_parser = alone)]
     alone: Option<Alone>,
+    /// Serves the floor of online.floor at a port of the loopback, from the
+    /// Redis at another, and measures nothing: `PORT:REDIS`.
+    #[arg(long, value_parser = ports, hide = true)]
+    floor_server: Option<(u16, u16)>,
 }
 
 fn alone(text: &str) -> Result<Alone, String> {
@@ -56,8 +61,16 @@ fn alone(text: &str) -> Result<Alone, String> {
     Ok(Alone { race: parts.next().ok_or_else(wrong)?.to_owned(), contender, times })
 }
 
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let parsed = text.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    parsed.ok_or_else(|| format!("{text:?} is not PORT:REDIS"))
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some((port, redis)) = arguments.floor_server {
+        return floor_server::serve(port, redis);
+    }
     if arguments.list {
         FIGURES.iter().for_each(|figure| println!("{}", figure.id));
         return Ok(());

@@ -74,6 +74,14 @@ impl Server {
         Self::start(command, port, &folder.join("feast.log"))
     }
 
+    /// The least that could answer: `floor_server.rs`, in a process of its own.
+    pub(crate) fn floor(folder: &Path, redis: u16) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--floor-server", &format!("{port}:{redis}")]);
+        Self::start(command, port, &folder.join("floor.log"))
+    }
+
     /// `unskew serve` of a project.
     pub(crate) fn unskew(bench: &Bench, project: &Path) -> anyhow::Result<Self> {
         let unskew = std::env::current_exe()?.with_file_name("unskew");
@@ -132,9 +140,16 @@ pub(crate) fn write_project(bench: &Bench, folder: &Path, store: Store) -> anyho
     Ok(dir)
 }
 
+const SPIN: &str = "  - name: spin
+    inputs: {x: \"stats:x\"}
+    transforms: [{transform: spin, module: rust, outputs: {spin: spun}}]
+    features: [{name: spun}]
+";
+
 /// The features of `wide`.
 pub(crate) const WIDE: usize = 50;
 
+/// `spin` is a view whose module never ends.
 fn definitions() -> String {
     let wide: Vec<String> = (0..WIDE).map(|number| format!("f{number:02}")).collect();
     let source = |name: &str, features: &[String]| {
@@ -160,7 +175,7 @@ fn definitions() -> String {
         )
     };
     format!(
-        "entities:\n  - {{name: user, join_keys: [{{name: user_id, type: int64}}]}}\nsources:\n{}{}feature_views:\n{}{}on_demand_feature_views:\n{}{}feature_services:\n  - {{name: scored_rust, features: [score_rust]}}\n  - {{name: scored_python, features: [score_python]}}\n  - {{name: wide_service, features: [wide]}}\n",
+        "entities:\n  - {{name: user, join_keys: [{{name: user_id, type: int64}}]}}\nsources:\n{}{}feature_views:\n{}{}on_demand_feature_views:\n{}{}{SPIN}feature_services:\n  - {{name: spinning, features: [spin]}}\n  - {{name: scored_rust, features: [score_rust]}}\n  - {{name: scored_python, features: [score_python]}}\n  - {{name: wide_service, features: [wide]}}\n",
         source("stats", &stats),
         source("wide", &wide),
         view("stats", &stats),

@@ -55,7 +55,7 @@ feature_services:
 const WINDOWS: [&str; 5] = ["1h", "6h", "1d", "7d", "30d"];
 
 /// A folder with events, labels and a project over them.
-struct Files {
+pub(super) struct Files {
     folder: PathBuf,
     unskew: PathBuf,
     cache_dir: PathBuf,
@@ -63,18 +63,18 @@ struct Files {
 
 /// How large a folder's files are.
 #[derive(Clone, Copy)]
-struct Size {
-    events: u64,
-    labels: usize,
-    entities: u64,
+pub(super) struct Size {
+    pub(super) events: u64,
+    pub(super) labels: usize,
+    pub(super) entities: u64,
 }
 
-const MILLION: u64 = 1_000_000;
+pub(super) const MILLION: u64 = 1_000_000;
 const ASKED: Size = Size { events: 10 * MILLION, labels: 1_000_000, entities: 100_000 };
 
 impl Files {
     /// Made once, and kept in the cache: the generator's seed is fixed.
-    fn of(bench: &Bench, size: Size) -> anyhow::Result<Self> {
+    pub(super) fn of(bench: &Bench, size: Size) -> anyhow::Result<Self> {
         let Size { events, labels, entities } = size;
         let cache_dir = bench.guests.cache_dir.clone();
         let folder = cache_dir.join(format!("bench/batch-{events}-{labels}-{entities}"));
@@ -90,7 +90,7 @@ impl Files {
         Ok(files)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
@@ -125,12 +125,18 @@ impl Files {
         write(&self.path("labels.parquet"), &RecordBatch::try_from_iter(columns)?)
     }
 
-    /// The whole process, from its start to its last line.
-    fn train(&self, service: &str, output: &Path, more: &[&str]) -> anyhow::Result<Duration> {
+    /// `unskew train` of a service, for the labels of this folder.
+    pub(super) fn command(&self, service: &str, output: &Path) -> Command {
         let mut command = Command::new(&self.unskew);
         command.args(["--json", "--cache-dir"]).arg(&self.cache_dir).arg("train");
         command.arg("--project").arg(&self.folder).args(["--service", service]);
         command.arg("--labels").arg(self.path("labels.parquet")).arg("--output").arg(output);
+        command
+    }
+
+    /// The whole process, from its start to its last line.
+    fn train(&self, service: &str, output: &Path, more: &[&str]) -> anyhow::Result<Duration> {
+        let mut command = self.command(service, output);
         let start = Instant::now();
         let done = command.args(more).output().context("unskew cannot be run")?;
         let taken = start.elapsed();
@@ -193,17 +199,13 @@ fn race(
         }
     }
     let medians: Vec<f64> = samples.iter_mut().map(|samples| median(samples)).collect();
-    let (at, fastest) = medians[1..]
-        .iter()
-        .enumerate()
-        .min_by(|a, b| a.1.total_cmp(b.1))
-        .context("there is a peer")?;
+    let fastest =
+        medians[1..].iter().min_by(|a, b| a.total_cmp(b)).context("there is a peer")?;
     let all = contenders
         .iter()
         .zip(&medians[1..])
         .map(|(name, taken)| format!("{name} {}", time(*taken)));
     let all: Vec<String> = all.collect();
-    let _ = at;
     Ok((medians[0], *fastest, format!("{}; {}", time(medians[0]), all.join(", "))))
 }
 

@@ -14,49 +14,46 @@ use crate::load_generator::{Answered, Connection, Load, Target, send};
 use crate::report::{Figure, time};
 use crate::servers::{Server, Store, WIDE, write_project};
 
-const USERS: usize = 1000;
+pub(super) const USERS: usize = 1000;
 const CONNECTIONS: [usize; 2] = [4, 32];
-const TURN: Duration = Duration::from_secs(4);
+pub(super) const TURN: Duration = Duration::from_secs(4);
 
 /// The value that `feast_online.py` gives to a user's feature, too.
-fn value(user: usize, feature: usize) -> f64 {
+pub(super) fn value(user: usize, feature: usize) -> f64 {
     ((user * 31 + feature * 17) % 997) as f64 / 8.0
 }
 
-/// Both servers over one Redis, and ours over its embedded store.
-struct Servers {
-    runtime: Runtime,
-    feast: Server,
-    ours: Server,
-    _redis: Server,
-    _folder: tempfile::TempDir,
+/// Our server, over a Redis of its own or its embedded store, filled.
+pub(super) struct Ours {
+    pub(super) runtime: Runtime,
+    pub(super) server: Server,
+    pub(super) redis: Server,
+    folder: tempfile::TempDir,
 }
 
-impl Servers {
-    fn start(bench: &Bench, embedded: bool) -> anyhow::Result<Self> {
+impl Ours {
+    pub(super) fn start(bench: &Bench, embedded: bool) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let redis = Server::redis(folder.path())?;
-        let feast = Server::feast(bench, folder.path(), redis.port)?;
         let store = if embedded { Store::Embedded } else { Store::Redis(redis.port) };
         let project = write_project(bench, folder.path(), store)?;
-        let ours = Server::unskew(bench, &project)?;
+        let server = Server::unskew(bench, &project)?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let servers = Self { runtime, feast, ours, _redis: redis, _folder: folder };
-        servers.fill("stats", &["x".to_owned(), "y".to_owned()])?;
+        let ours = Self { runtime, server, redis, folder };
+        ours.fill("stats", &["x".to_owned(), "y".to_owned()])?;
         let wide: Vec<String> = (0..WIDE).map(|number| format!("f{number:02}")).collect();
-        servers.fill("wide", &wide)?;
-        Ok(servers)
+        ours.fill("wide", &wide)?;
+        Ok(ours)
     }
 
-    fn ask(&self, port: u16, path: &str, body: &Value) -> anyhow::Result<Vec<u8>> {
+    pub(super) fn ask(&self, port: u16, path: &str, body: &Value) -> anyhow::Result<Vec<u8>> {
         self.runtime.block_on(async {
             let mut connection = Connection::open(port, 0).await?;
             Ok(connection.ask(path, &body.to_string()).await?.to_vec())
         })
     }
 
-    /// Feast's was filled by `feast_online.py`.
     fn fill(&self, view: &str, features: &[String]) -> anyhow::Result<()> {
         let mut frame = serde_json::Map::new();
         frame.insert("user_id".to_owned(), (0..USERS).collect());
@@ -66,8 +63,33 @@ impl Servers {
             frame.insert(feature.clone(), values.into());
         }
         let body = json!({"feature_view_name": view, "df": frame});
-        self.ask(self.ours.port, "/write-to-online-store", &body)?;
+        self.ask(self.server.port, "/write-to-online-store", &body)?;
         Ok(())
+    }
+
+    /// Sends load to a server, ours or one beside it.
+    pub(super) fn send(
+        &self,
+        target: &Target,
+        load: Load,
+        server: &Server,
+    ) -> anyhow::Result<Answered> {
+        self.runtime.block_on(send(target, load, server.process()))
+    }
+}
+
+/// Both servers, over one Redis unless ours takes its embedded store.
+struct Servers {
+    ours: Ours,
+    /// Filled by `feast_online.py`.
+    feast: Server,
+}
+
+impl Servers {
+    fn start(bench: &Bench, embedded: bool) -> anyhow::Result<Self> {
+        let ours = Ours::start(bench, embedded)?;
+        let feast = Server::feast(bench, ours.folder.path(), ours.redis.port)?;
+        Ok(Self { ours, feast })
     }
 
     /// What both answer to one question must be equal.
@@ -81,7 +103,7 @@ impl Servers {
         let answer = |port: u16, service: &str| -> anyhow::Result<Vec<Value>> {
             let body = json!({"feature_service": service, "entities": {"user_id": users}});
             let answer: Value =
-                serde_json::from_slice(&self.ask(port, "/get-online-features", &body)?)?;
+                serde_json::from_slice(&self.ours.ask(port, "/get-online-features", &body)?)?;
             let names = answer["metadata"]["feature_names"].as_array().context("names")?;
             let results = answer["results"].as_array().context("results")?;
             let mut named: Vec<(String, Value)> = names
@@ -93,7 +115,7 @@ impl Servers {
             named.sort_by(|a, b| a.0.cmp(&b.0));
             Ok(named.into_iter().map(|(_, values)| values).collect())
         };
-        let ours = answer(self.ours.port, ours)?;
+        let ours = answer(self.ours.server.port, ours)?;
         let theirs = answer(self.feast.port, theirs)?;
         ensure!(ours.len() == features, "{} features", ours.len());
         let equal = ours.iter().zip(&theirs).all(|(ours, theirs)| {
@@ -109,28 +131,29 @@ impl Servers {
     /// The lower ratio of requests per second of processor time, of 4 and of
     /// 32 connections, and what was measured, in words.
     fn race(&self, ours: &str, theirs: &str, entities: usize) -> anyhow::Result<(f64, String)> {
-        let target = |port: u16, service: &str| Target {
-            port,
-            path: "/get-online-features".to_owned(),
-            bodies: Arc::new(bodies(service, entities)),
-        };
-        let (ours_target, theirs_target) =
-            (target(self.ours.port, ours), target(self.feast.port, theirs));
-        let send = |target: &Target, connections: usize, server: &Server, duration: Duration| {
-            let load = Load { connections, duration, rate: None };
-            self.runtime.block_on(send(target, load, server.process()))
-        };
-        send(&ours_target, 4, &self.ours, Duration::from_millis(500))?;
-        send(&theirs_target, 4, &self.feast, Duration::from_millis(500))?;
+        let (ours_target, theirs_target) = (
+            asking(self.ours.server.port, ours, entities),
+            asking(self.feast.port, theirs, entities),
+        );
+        let warm_up = Load { connections: 4, duration: TURN / 8, rate: None };
+        self.ours.send(&ours_target, warm_up, &self.ours.server)?;
+        self.ours.send(&theirs_target, warm_up, &self.feast)?;
         let (mut lowest, mut words) = (f64::INFINITY, Vec::new());
         for connections in CONNECTIONS {
-            let theirs = send(&theirs_target, connections, &self.feast, TURN)?;
-            let ours = send(&ours_target, connections, &self.ours, TURN)?;
+            let load = Load { connections, duration: TURN, rate: None };
+            let theirs = self.ours.send(&theirs_target, load, &self.feast)?;
+            let ours = self.ours.send(&ours_target, load, &self.ours.server)?;
             lowest = lowest.min(ours.per_cpu_second / theirs.per_cpu_second);
             words.push(format!("{connections} connections: {} / {}", said(&ours), said(&theirs)));
         }
         Ok((lowest, words.join("; ")))
     }
+}
+
+/// Asks a service for features of `entities` users.
+pub(super) fn asking(port: u16, service: &str, entities: usize) -> Target {
+    let path = "/get-online-features".to_owned();
+    Target { port, path, bodies: Arc::new(bodies(service, entities)) }
 }
 
 /// Requests of `entities` users each, no two alike in order.
@@ -142,7 +165,7 @@ fn bodies(service: &str, entities: usize) -> Vec<String> {
     (0..USERS).map(body).collect()
 }
 
-fn said(answered: &Answered) -> String {
+pub(super) fn said(answered: &Answered) -> String {
     let [p50, p95, p99] = answered.latencies.map(time);
     format!(
         "{:.0} per CPU-s, {:.0} per s, p50 {p50}, p95 {p95}, p99 {p99}",
@@ -230,13 +253,13 @@ pub(super) fn write(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
                 (0..200).map(|turn| body(turn, ("push_source_name", source))).collect(),
             ),
         };
-        let ours = target(servers.ours.port, "stats_rows", "/push?mode=store");
+        let ours = target(servers.ours.server.port, "stats_rows", "/push?mode=store");
         let theirs = target(servers.feast.port, "stats_push", "/push");
         let (mut lowest, mut words) = (f64::INFINITY, Vec::new());
         for connections in CONNECTIONS {
             let load = Load { connections, duration: TURN, rate: None };
-            let theirs = servers.runtime.block_on(send(&theirs, load, servers.feast.process()))?;
-            let ours = servers.runtime.block_on(send(&ours, load, servers.ours.process()))?;
+            let theirs = servers.ours.send(&theirs, load, &servers.feast)?;
+            let ours = servers.ours.send(&ours, load, &servers.ours.server)?;
             lowest = lowest.min(ours.per_cpu_second / theirs.per_cpu_second);
             words.push(format!("{connections} connections: {} / {}", said(&ours), said(&theirs)));
         }

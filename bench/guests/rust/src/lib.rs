@@ -33,6 +33,18 @@ fn light(x: f64, y: f64) -> f64 {
     kernels::light(x, y)
 }
 
+/// Never ends.
+#[unskew::transform]
+fn spin(x: f64) -> f64 {
+    let mut spun = x;
+    loop {
+        spun = std::hint::black_box(spun + 1.0);
+        if spun.is_nan() {
+            return spun;
+        }
+    }
+}
+
 /// A text in order, and its length.
 #[unskew::transform(outputs = ["text", "length"])]
 fn tidy(text: &str) -> (String, i64) {

@@ -31,7 +31,7 @@ impl TileResolutions {
         if are_nested && hops.len() >= 2 {
             let middle = (hops.len() > 2).then(|| hops[hops.len() / 2]);
             let lengths = [Some(hops[0]), middle, Some(hops[hops.len() - 1])];
-            return Self(with_steps_between(lengths.into_iter().flatten()));
+            return Self(up_to(longest, with_steps_between(lengths.into_iter().flatten())));
         }
         let tiles = longest / finest;
         let mut levels = if tiles > 64 { 3 } else { 2 };
@@ -111,6 +111,17 @@ fn with_steps_between(wanted: impl Iterator<Item = i64>) -> Vec<i64> {
     lengths
 }
 
+/// With longer ones, until a few of the longest make up the longest window.
+fn up_to(longest_us: i64, mut lengths: Vec<i64>) -> Vec<i64> {
+    while let Some(last) = lengths.last()
+        && longest_us / last > MAX_STEP
+    {
+        let step = ((longest_us / last) as f64).sqrt() as i64;
+        lengths.push(last * step.min(MAX_STEP));
+    }
+    lengths
+}
+
 fn greatest_common_divisor(mut a: i64, mut b: i64) -> i64 {
     while b != 0 {
         (a, b) = (b, a % b);
@@ -150,6 +161,7 @@ mod tests {
             [window(12, 1), window(30 * DAY, DAY)],
             [window(7, 1), window(DAY, 3_600_000_007)],
             [window(30 * DAY, 1), window(DAY, 1)],
+            [window(HOUR, 5 * MINUTE), window(3650 * DAY, DAY)],
         ] {
             let resolutions = TileResolutions::of(&windows);
             for time in [-DAY - 1, -1, 0, 1, 5 * MINUTE, 400 * DAY + 123_456_789] {
