@@ -52,8 +52,9 @@ pub(crate) fn serve(port: u16, redis: u16) -> anyhow::Result<()> {
     runtime.block_on(async {
         let client = redis::Client::open(format!("redis://127.0.0.1:{redis}"))?;
         let connection = client.get_multiplexed_async_connection().await?;
-        let router =
-            Router::new().route("/get-online-features", post(answer)).with_state(Arc::new(connection));
+        let router = Router::new()
+            .route("/get-online-features", post(answer))
+            .with_state(Arc::new(connection));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
         axum::serve(listener, router).await.context("the floor's server")
     })

@@ -199,8 +199,7 @@ fn race(
         }
     }
     let medians: Vec<f64> = samples.iter_mut().map(|samples| median(samples)).collect();
-    let fastest =
-        medians[1..].iter().min_by(|a, b| a.total_cmp(b)).context("there is a peer")?;
+    let fastest = medians[1..].iter().min_by(|a, b| a.total_cmp(b)).context("there is a peer")?;
     let all = contenders
         .iter()
         .zip(&medians[1..])

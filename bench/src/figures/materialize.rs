@@ -107,7 +107,9 @@ impl Filled {
         let mut commands = Vec::new();
         for keys in keys.chunks(10_000) {
             let mut types = redis::pipe();
-            keys.iter().for_each(|key| drop(types.cmd("TYPE").arg(key)));
+            for key in keys {
+                types.cmd("TYPE").arg(key);
+            }
             let types: Vec<String> = types.query(&mut connection)?;
             let mut values = redis::pipe();
             for (key, kind) in keys.iter().zip(&types) {
@@ -184,9 +186,10 @@ pub(super) fn materialize(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     }
     let (ours, theirs) = (median(&mut ours), median(&mut theirs));
     let what = "rows per second of `unskew materialize` of 1 M rows of as many entities into Redis, files read and the offline store written too";
-    let mut figure = Figure::ratio("batch.materialize", what, "`redis-cli --pipe` of the same keys")
-        .held_to(0.4, 0.8)
-        .measured(theirs, ours, 1);
+    let mut figure =
+        Figure::ratio("batch.materialize", what, "`redis-cli --pipe` of the same keys")
+            .held_to(0.4, 0.8)
+            .measured(theirs, ours, 1);
     figure.higher_is_better = true;
     figure.times = format!(
         "{:.0} k / {:.0} k rows per s",

@@ -52,7 +52,8 @@ pub(super) fn floor(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let floor = Server::floor(folder.path(), ours.redis.port)?;
     let body = json!({"feature_service": "scored_rust", "entities": {"user_id": [7]}});
     let score = |port: u16| -> anyhow::Result<Value> {
-        let answer: Value = serde_json::from_slice(&ours.ask(port, "/get-online-features", &body)?)?;
+        let answer: Value =
+            serde_json::from_slice(&ours.ask(port, "/get-online-features", &body)?)?;
         let names = answer["metadata"]["feature_names"].as_array().context("names")?;
         let at = names.iter().position(|name| name.as_str().is_some_and(|n| n.ends_with("score")));
         Ok(answer["results"][at.context("a score")?]["values"].clone())
@@ -73,9 +74,11 @@ pub(super) fn floor(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     }
     let what = "99th percentile of online.rust_1 at half of saturation";
     let against = "an axum handler that reads Redis once and computes the same natively, same load";
-    let mut figure = Figure::ratio("online.floor", what, against)
-        .held_to(2.0, 1.2)
-        .measured(median(&mut here), median(&mut there), 1);
+    let mut figure = Figure::ratio("online.floor", what, against).held_to(2.0, 1.2).measured(
+        median(&mut here),
+        median(&mut there),
+        1,
+    );
     figure.times = format!("{}; the last turn {words}", figure.times);
     Ok(vec![figure])
 }
@@ -181,9 +184,12 @@ pub(super) fn trailing(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         .output()?;
     ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let server = Server::unskew(bench, dir)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let bodies: Vec<String> = (0..ENTITIES)
-        .map(|user| json!({"feature_service": "trailing", "entities": {"user_id": [user]}}).to_string())
+        .map(|user| {
+            json!({"feature_service": "trailing", "entities": {"user_id": [user]}}).to_string()
+        })
         .collect();
     let answer = runtime.block_on(async {
         let mut connection = Connection::open(server.port, 0).await?;
@@ -205,15 +211,13 @@ pub(super) fn trailing(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let (decoding, tiles) = decoding(bench, &runtime, dir, &yaml, now)?;
     let what = "processor time of a request for 20 aggregates over 5 trailing windows up to 30 d with a hop of 1 h, 1 entity, embedded store";
     let against = "decoding the same tiles and rows from the store's bytes to states alone";
-    let mut figure = Figure::ratio("online.trailing", what, against)
-        .held_to(3.0, 1.5)
-        .measured(per_request, decoding, 1);
-    figure.times = format!(
-        "{} / {} of {tiles} tiles; {}",
-        time(per_request),
-        time(decoding),
-        said(&answered)
+    let mut figure = Figure::ratio("online.trailing", what, against).held_to(3.0, 1.5).measured(
+        per_request,
+        decoding,
+        1,
     );
+    figure.times =
+        format!("{} / {} of {tiles} tiles; {}", time(per_request), time(decoding), said(&answered));
     Ok(vec![figure])
 }
 

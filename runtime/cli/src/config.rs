@@ -30,8 +30,6 @@ pub(crate) const PROJECT_FILE: &str = "unskew.toml";
 /// the project's folder.
 #[derive(Debug)]
 pub(crate) struct ProjectConfig {
-    /// The project's folder.
-    pub(crate) dir: PathBuf,
     pub(crate) project: ProjectSection,
     /// What stands under `[modules]`: name and path as written, and the line.
     pub(crate) modules: Vec<(String, String, u32)>,
@@ -316,9 +314,7 @@ impl ProjectConfig {
             temp_dir: path("batch.temp_dir"),
         };
         let registry_path = path("registry.path").expect(required);
-        let dir = dir.to_owned();
         Self {
-            dir,
             project,
             modules,
             online_store,

@@ -115,7 +115,15 @@ fn the_sdk_reads_every_type_unchanged() {
 
     let repository = dir.path().join("feast");
     let (project, output) = (dir.path().to_str().unwrap(), repository.to_str().unwrap());
-    run(["export-feast", output, "--project", project, "--url", &format!("http://{}", server.address)]).succeeded();
+    run([
+        "export-feast",
+        output,
+        "--project",
+        project,
+        "--url",
+        &format!("http://{}", server.address),
+    ])
+    .succeeded();
     feast(&repository, &["-c", "from feast.cli.cli import cli; cli(['apply'])"], "");
 
     let rows = json!([

@@ -17,12 +17,12 @@ use unskew_registry::{Job, JobKind, NewJob, ProcessingState, Slice};
 use unskew_store::TableId;
 
 use crate::error::BatchError;
-use crate::materialize::inputs::{Inputs, hex};
+use crate::materialize::inputs::Inputs;
 use crate::materialize::job::{MaterializeJob, MaterializeRange, MaterializeStores, Surroundings};
 use crate::materialize::online::OnlineFiller;
 use crate::materialize::slices::{
-    Day, date_of, day_of, days_touched, days_within, digest_of, replaced, rows_within, slice_times,
-    times_of,
+    Day, date_of, day_of, days_touched, days_within, digest_of, hex, replaced, rows_within,
+    slice_times, times_of,
 };
 use crate::materialize::source_rows::rows_of_slice;
 use crate::materialize::summary::{MaterializeProgress, PlannedSlice, ViewSummary};

@@ -67,10 +67,7 @@ fn resolve(types: &[ArrowType], form: &str) -> Result<(Vec<ArrowType>, ArrowType
     }
 }
 
-fn by_row(
-    values: &Values<'_>,
-    of: impl Fn(&[f32], &[f32]) -> f64,
-) -> Result<ArrayRef, ArrowError> {
+fn by_row(values: &Values<'_>, of: impl Fn(&[f32], &[f32]) -> f64) -> Result<ArrayRef, ArrowError> {
     let (a, b) = (values.array(0)?, values.array(1)?);
     let (a, b) = (a.as_fixed_size_list(), b.as_fixed_size_list());
     let length = a.value_length() as usize;
