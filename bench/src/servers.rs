@@ -70,6 +70,8 @@ impl Server {
         let port = free_port()?;
         let mut command = Command::new(programs.join("feast"));
         command.current_dir(&repository).args(["serve", "--host", "127.0.0.1", "--no-access-log"]);
+        // Its workers end after a thousand requests otherwise, and take connections with them.
+        command.args(["--max-requests", "0"]);
         command.args(["--port", &port.to_string()]);
         Self::start(command, port, &folder.join("feast.log"))
     }

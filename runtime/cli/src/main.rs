@@ -45,6 +45,11 @@ use crate::context::Context;
 use crate::failure::UserError;
 use crate::interrupt::Interrupt;
 
+/// Batches, requests and replies go from thread to thread, where the system's
+/// allocator makes them wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

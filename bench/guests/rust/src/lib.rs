@@ -83,6 +83,6 @@ impl WeightedMean {
 
 unskew::module!(
     name = "bench",
-    transforms = [haversine, haversine_or_panic, logistic, mix, light, tidy],
+    transforms = [haversine, haversine_or_panic, logistic, mix, light, spin, tidy],
     aggregates = [WeightedMean]
 );
