@@ -4,11 +4,11 @@
 //! states of their tables. Where a state says that another generation is current, what was read of that table is read again. As generations only
 //! rise, and are removed after they ceased to be current, what is returned is what one generation held.
 
-mod bulk;
 mod cluster;
 mod connection;
 mod failure;
 mod layout;
+mod quick;
 mod read;
 mod request;
 mod scripts;
@@ -21,6 +21,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use redis::Value;
 
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
 };
 use connection::Servers;
 use layout::Layout;
+use quick::{Commands, Reply};
 use request::Request;
 
 /// Where Redis is, and how it is used.
@@ -40,7 +42,8 @@ pub struct RedisSettings {
     pub cluster: bool,
     /// After this time without an answer a call, or a piece of a long one, is an error.
     pub timeout: Duration,
-    /// Connections to each server. Each carries any number of requests at a time.
+    /// Connections to each server, made as they are needed. Most carry one request at a time; what they cannot take goes over a few that carry any
+    /// number.
     pub pool: usize,
     /// All keys begin with it, so that several projects can share a server.
     pub prefix: String,
@@ -54,7 +57,7 @@ impl RedisSettings {
             url: url.into(),
             cluster: false,
             timeout: Duration::from_secs(1),
-            pool: 4,
+            pool: 32,
             prefix: "unskew".into(),
         }
     }
@@ -109,16 +112,20 @@ impl RedisStore {
         }
     }
 
-    fn state_request(&self, table: &TableId) -> Request {
-        let key = self.layout.state_key(table);
-        Request::new("GET", &key)
+    fn ask_state(&self, commands: &mut Commands, table: &TableId) {
+        commands.begin(2, b"GET");
+        commands.word(&[&self.layout.state_key(table)]);
     }
 
     /// The state in a reply, with its bytes; none where the table is new.
-    fn state_of(&self, table: &TableId, value: Value) -> Result<(Vec<u8>, TableState), StoreError> {
-        match value {
-            Value::Nil => Ok((Vec::new(), TableState::default())),
-            Value::BulkString(bytes) => match TableState::from_bytes(&bytes) {
+    fn state_of(
+        &self,
+        table: &TableId,
+        reply: Option<Reply>,
+    ) -> Result<(Bytes, TableState), StoreError> {
+        match reply {
+            Some(Reply::Nil) => Ok((Bytes::new(), TableState::default())),
+            Some(Reply::Bytes(bytes)) => match TableState::from_bytes(&bytes) {
                 Some((_, state)) => Ok((bytes, state)),
                 None => Err(self.corrupted(format!("the state of table {table}"))),
             },
@@ -130,8 +137,8 @@ impl RedisStore {
         StoreError::Corrupted { place: self.servers.place().into(), what }
     }
 
-    fn unexpected(&self, value: &Value) -> StoreError {
-        let mut text = format!("{value:?}");
+    fn unexpected(&self, reply: &impl std::fmt::Debug) -> StoreError {
+        let mut text = format!("{reply:?}");
         text.truncate(text.floor_char_boundary(200));
         self.corrupted(format!("it answered what it never should: {text}"))
     }
@@ -154,13 +161,15 @@ impl RedisStore {
     ) -> Result<T, StoreError> {
         let key = self.layout.state_key(table);
         for _ in 0..MOST_CHANGES {
-            let mut values = self.servers.run(operation, vec![self.state_request(table)]).await?;
-            let (before, mut state) = self.state_of(table, values.remove(0))?;
+            let mut ask = Commands::default();
+            self.ask_state(&mut ask, table);
+            let reply = self.servers.ask_all(operation, &ask).await?.pop();
+            let (before, mut state) = self.state_of(table, reply)?;
             let outcome = change(&mut state)?;
             let after = state.to_bytes(0);
             if after != before {
                 let mut request = Request::script(&scripts::SET_STATE, &[&key]);
-                request.command.arg(&before).arg(&after);
+                request.command.arg(&before[..]).arg(&after);
                 let mut values = self.servers.run(operation, vec![request]).await?;
                 match values.remove(0) {
                     Value::Int(1) => {}
@@ -186,11 +195,12 @@ impl OnlineStore for RedisStore {
     }
 
     async fn tables(&self, tables: &[TableId]) -> Result<Vec<TableState>, StoreError> {
-        let requests = tables.iter().map(|table| self.state_request(table)).collect();
-        let values = self.servers.run("read the states of tables", requests).await?;
+        let mut ask = Commands::default();
+        tables.iter().for_each(|table| self.ask_state(&mut ask, table));
+        let replies = self.servers.ask_all("read the states of tables", &ask).await?;
         let mut states = Vec::with_capacity(tables.len());
-        for (table, value) in tables.iter().zip(values) {
-            let (_, state) = self.state_of(table, value)?;
+        for (table, reply) in tables.iter().zip(replies) {
+            let (_, state) = self.state_of(table, Some(reply))?;
             self.learn(table, &state);
             states.push(state);
         }

@@ -87,7 +87,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key { is_secret: true, ..key("online_store", "url", Kind::Url(&["redis"]), Some("redis://127.0.0.1:6379"), "where Redis is; of a cluster, any of its nodes") },
     key("online_store", "cluster", Kind::Switch, Some("false"), "whether Redis is a Redis Cluster"),
     key("online_store", "timeout", Kind::Duration, Some("1s"), "how long one call of the store may take"),
-    key("online_store", "pool", Kind::Count(1, 256), Some("4"), "connections to Redis, each shared by many requests"),
+    key("online_store", "pool", Kind::Count(1, 256), Some("32"), "connections to each Redis server, made as they are needed"),
 
     key("offline_store", "url", Kind::Text, Some("data/offline"), "where features are kept for training: a folder, file://, or s3://bucket/prefix"),
     key("offline_store", "endpoint", Kind::Url(&["http", "https"]), None, "of another S3-compatible server than Amazon's; by default AWS_ENDPOINT_URL"),

@@ -11,15 +11,17 @@ use futures::future::join_all;
 use redis::{Client, Cmd, ConnectionAddr, Pipeline, Value};
 
 use super::RedisSettings;
-use super::bulk::{Batch, BulkLanes, Outcome};
 use super::cluster::Shape;
 use super::failure::{self, Trouble};
+use super::quick::{Commands, QuickLanes, Reply, replies_of};
 use super::request::{Request, again};
 use super::server::Server;
 use crate::StoreError;
 
 /// How often something is asked in all, where the answer was to ask elsewhere or later.
 const MOST_TRIES: u32 = 8;
+/// Connections that carry any number of requests at a time: for what is left by those that carry one.
+const MOST_SHARED: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub(super) struct Servers {
     pub(super) pool: usize,
     pub(super) shape: RwLock<Option<Arc<Shape>>>,
     pub(super) looking: tokio::sync::Mutex<()>,
-    bulk: BulkLanes,
+    quick: QuickLanes,
 }
 /// What is still to be asked of one server.
 struct Group {
@@ -64,17 +66,18 @@ impl Servers {
             address => format!("the online store redis://{address}/{}", info.redis_settings().db()),
         };
         let pool = (*pool).max(1);
+        let shared = pool.min(MOST_SHARED);
         let address = info.addr().to_string();
-        let seed = Arc::new(Server::new(address, client, pool));
+        let seed = Arc::new(Server::new(address, client, shared));
         let servers = Self {
             place,
             seed,
             cluster: *cluster,
             timeout: *timeout,
-            pool,
+            pool: shared,
             shape: RwLock::new(None),
             looking: tokio::sync::Mutex::new(()),
-            bulk: BulkLanes::new(pool),
+            quick: QuickLanes::new(pool),
         };
         servers.within("connect", async { servers.look(None).await.map(|_| ()) }).await?;
         let mut ping = redis::cmd("CLUSTER");
@@ -172,17 +175,26 @@ impl Servers {
         self.within(operation, self.run_all(operation, requests)).await
     }
 
-    /// Sends plain writes the quick way; nothing where that is not as usual, and they are to be said again the general way.
-    pub(super) async fn send_bulk(
+    /// Asks everything, the quick way where it can be, and returns the replies in the order of the commands.
+    pub(super) async fn ask_all(
         &self,
         operation: &'static str,
-        batch: &Batch,
-    ) -> Result<Option<Outcome>, StoreError> {
-        if self.cluster {
-            return Ok(None);
-        }
-        let info = self.seed.client.get_connection_info();
-        self.within(operation, async { Ok(self.bulk.send(info, batch).await) }).await
+        commands: &Commands,
+    ) -> Result<Vec<Reply>, StoreError> {
+        self.within(operation, async {
+            if !self.cluster
+                && let Some(replies) =
+                    self.quick.send(self.seed.client.get_connection_info(), commands).await
+            {
+                return Ok(replies);
+            }
+            let values = self.run_all(operation, commands.requests()).await?;
+            replies_of(values).ok_or_else(|| StoreError::Corrupted {
+                place: self.place.clone(),
+                what: format!("what it answered to a request to {operation}"),
+            })
+        })
+        .await
     }
 
     async fn within<T>(
@@ -197,6 +209,7 @@ impl Servers {
                 let shape = self.shape.read().unwrap_or_else(PoisonError::into_inner).clone();
                 let known = shape.iter().flat_map(|shape| &shape.servers);
                 known.chain([&self.seed]).for_each(|server| server.forget_connections());
+                self.quick.forget();
                 let place = self.place.clone();
                 Err(StoreError::Deadline { place, operation, limit: self.timeout })
             }

@@ -20,11 +20,10 @@ pub(super) struct Layout {
     prefix: String,
 }
 
-/// The two keys of an entity.
-pub(super) struct EntityKeys {
-    pub rows: Vec<u8>,
-    pub tiles: Vec<u8>,
-}
+/// How an entity's key of rows ends, behind the prefix of the generation and the entity.
+pub(super) const ROWS: &[u8] = b"}r";
+/// How its key of tiles ends.
+pub(super) const TILES: &[u8] = b"}t";
 
 impl Layout {
     pub(super) fn new(prefix: &str) -> Result<Self, StoreError> {
@@ -51,15 +50,6 @@ impl Layout {
     pub(super) fn generation_prefix(&self, table: &TableId, generation: u64) -> Vec<u8> {
         format!("{}:{{{table}/{generation}/", self.prefix).into_bytes()
     }
-}
-
-pub(super) fn entity_keys(generation_prefix: &[u8], entity: &[u8]) -> EntityKeys {
-    let rows = [generation_prefix, entity, b"}r"].concat();
-    let mut tiles = rows.clone();
-    if let Some(last) = tiles.last_mut() {
-        *last = b't';
-    }
-    EntityKeys { rows, tiles }
 }
 
 /// The generation in a key of a table, and whether it is a key of rows; nothing where it is no such key.
@@ -113,13 +103,8 @@ pub(super) fn member_prefix(name: &[u8]) -> Vec<u8> {
     prefix
 }
 
-/// Version and value, as they stand in a member behind its name, and in a tile's field.
-pub(super) fn payload(version: PartVersion, value: &[u8]) -> Vec<u8> {
-    [&version.to_bytes()[..], value].concat()
-}
-
 /// Reads a member; nothing where it is none.
-pub(super) fn parse_member(member: Vec<u8>) -> Option<StoredPart> {
+pub(super) fn parse_member(member: &Bytes) -> Option<StoredPart> {
     let mut at = 0;
     let mut escaped = false;
     let end = loop {
@@ -131,7 +116,6 @@ pub(super) fn parse_member(member: Vec<u8>) -> Option<StoredPart> {
         }
         at += 2;
     };
-    let member = Bytes::from(member);
     let name = match escaped {
         false => member.slice(..end),
         true => {
@@ -153,9 +137,8 @@ pub(super) fn parse_member(member: Vec<u8>) -> Option<StoredPart> {
 }
 
 /// Reads a tile's field; nothing where it is none.
-pub(super) fn parse_tile(name: &Bytes, stored: Vec<u8>) -> Option<StoredPart> {
-    let stored = Bytes::from(stored);
-    let (version, value) = PartVersion::split(&stored)?;
+pub(super) fn parse_tile(name: &Bytes, stored: &Bytes) -> Option<StoredPart> {
+    let (version, value) = PartVersion::split(stored)?;
     Some(StoredPart { name: name.clone(), version, value: stored.slice_ref(value) })
 }
 
@@ -166,7 +149,7 @@ mod tests {
     use super::*;
 
     fn member(name: &[u8], version: PartVersion, value: &[u8]) -> Vec<u8> {
-        [member_prefix(name), payload(version, value)].concat()
+        [&member_prefix(name)[..], &version.to_bytes(), value].concat()
     }
 
     fn name() -> impl Strategy<Value = Vec<u8>> {
@@ -185,15 +168,16 @@ mod tests {
                 prop_assert_eq!((&one, times.0).cmp(&(&other, times.1)), a.cmp(&b));
             }
             prop_assert_eq!(one >= other, a >= bound(b'[', &other)[1..].to_vec());
-            let parsed = parse_member(a).unwrap();
+            let parsed = parse_member(&a.into()).unwrap();
             prop_assert_eq!((&parsed.name[..], parsed.version, &parsed.value[..]), (&one[..], version(times.0), &values.0[..]));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            let _ = parse_member(bytes.clone());
             let _ = parse_key(b"", &bytes);
-            let _ = parse_tile(&Bytes::new(), bytes);
+            let bytes = Bytes::from(bytes);
+            let _ = parse_member(&bytes);
+            let _ = parse_tile(&Bytes::new(), &bytes);
         }
     }
 
@@ -202,10 +186,10 @@ mod tests {
         let layout = Layout::new("p").unwrap();
         let table = TableId::new("v@1").unwrap();
         for entity in [&b""[..], b"a", b"/7/", b"}r", b"{}"] {
-            let keys = entity_keys(&layout.generation_prefix(&table, 12), entity);
+            let key = |end| [&layout.generation_prefix(&table, 12), entity, end].concat();
             let prefix = layout.table_prefix(&table);
-            assert_eq!(parse_key(&prefix, &keys.rows), Some((12, true)));
-            assert_eq!(parse_key(&prefix, &keys.tiles), Some((12, false)));
+            assert_eq!(parse_key(&prefix, &key(ROWS)), Some((12, true)));
+            assert_eq!(parse_key(&prefix, &key(TILES)), Some((12, false)));
         }
         assert!(Layout::new("a{b").is_err());
         assert_eq!(scan_pattern(b"a[b]*?\\c"), b"a\\[b\\]\\*\\?\\\\c*");

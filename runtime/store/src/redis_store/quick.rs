@@ -1,140 +1,174 @@
-//! Writing much to one server: plain commands, encoded straight into a buffer, whose answers are only counted.
+//! Talking to one server without ceremony: commands encoded straight into a buffer, and answers that are pieces of the buffer they came in.
 //!
-//! A backfill is as quick as the server takes commands, so what each costs here matters. Whatever is not as usual (an error, a cluster, a socket that
-//! is no TCP) is left to the general way, which says the same commands again and tells what is wrong: they are harmless to say twice.
+//! What is asked most (reads for requests, writes of backfills and pushes) costs little more than the bytes themselves this way. Each connection has one
+//! batch on its way at a time. Whatever is not as usual (an error, a cluster, a socket that is no TCP, too many at a time) is left to the general way,
+//! which says the same commands again and tells what is wrong: they are harmless to say twice.
 
 use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use bytes::{Bytes, BytesMut};
 use redis::{ConnectionAddr, ConnectionInfo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::runtime::{Handle, Id};
 
-use super::layout;
-use crate::{PartKind, Record};
+use super::request::Request;
 
 const READ_BYTES: usize = 16 << 10;
-
-/// Connections that carry one batch at a time.
-#[derive(Debug)]
-pub(super) struct BulkLanes {
-    lanes: Vec<Mutex<Option<TcpStream>>>,
-}
+/// The answers to this many bytes of commands fit what the system holds of them, so they need not be read meanwhile.
+const WRITE_BYTES: usize = 512 << 10;
 
 /// Commands in the form that servers read.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct Commands {
     bytes: Vec<u8>,
-    /// How many parts each command writes.
-    parts: Vec<u64>,
-    member: Vec<u8>,
+    count: usize,
 }
 
-/// What came back for a batch.
-pub(super) struct Outcome {
-    /// Parts that are new.
-    pub written: u64,
-    /// Parts that were there.
-    pub unchanged: u64,
-    /// The state of the table behind them; none where it is new.
-    pub state: Option<Vec<u8>>,
+/// What a server said, array by array and item by item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    Number(i64),
+    Bytes(Bytes),
+    Nil,
+    /// So many items follow.
+    Array(usize),
 }
 
-/// An answer, as far as it matters here.
-enum Reply<'a> {
-    Number(u64),
-    Bytes(Option<&'a [u8]>),
-}
-
-impl Batch {
-    /// Adds what writes a record to the generation with this prefix.
-    pub(super) fn push(&mut self, prefix: &[u8], record: &Record) {
-        let Record { entity, parts, drop_rows_below } = record;
-        for (kind, name, end) in
-            [(PartKind::Row, &b"ZADD"[..], &b"}r"[..]), (PartKind::Tile, &b"HSET"[..], &b"}t"[..])]
-        {
-            let of_kind = || parts.iter().filter(|part| part.kind == kind);
-            let count = of_kind().count();
-            if count == 0 {
-                continue;
-            }
-            self.parts.push(count as u64);
-            self.count(b'*', 2 + 2 * count);
-            self.word(&[name]);
-            self.word(&[prefix, entity, end]);
-            for part in of_kind() {
-                let version = part.version.to_bytes();
-                match kind {
-                    PartKind::Row => {
-                        let mut member = std::mem::take(&mut self.member);
-                        member.clear();
-                        layout::push_escaped(&mut member, &part.name);
-                        self.word(&[b"0"]);
-                        self.word(&[&member, &[0, 0], &version, &part.value]);
-                        self.member = member;
-                    }
-                    PartKind::Tile => {
-                        self.word(&[&part.name]);
-                        self.word(&[&version, &part.value]);
-                    }
-                }
-            }
-        }
-        if let Some(below) = drop_rows_below {
-            self.parts.push(0);
-            self.count(b'*', 4);
-            self.word(&[b"ZREMRANGEBYLEX"]);
-            self.word(&[prefix, entity, b"}r"]);
-            self.word(&[b"-"]);
-            self.word(&[&layout::bound(b'(', below)]);
-        }
+impl Commands {
+    /// Begins a command of this many words, its name among them.
+    pub(super) fn begin(&mut self, words: usize, name: &[u8]) {
+        self.count += 1;
+        self.number(b'*', words);
+        self.word(&[name]);
     }
 
-    /// Ends the batch with the question for a table's state.
-    pub(super) fn ask_state(&mut self, key: &[u8]) {
-        self.count(b'*', 2);
-        self.word(&[b"GET"]);
-        self.word(&[key]);
+    /// One word, of several pieces.
+    pub(super) fn word(&mut self, pieces: &[&[u8]]) {
+        self.number(b'$', pieces.iter().map(|piece| piece.len()).sum());
+        pieces.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+        self.bytes.extend_from_slice(b"\r\n");
     }
 
-    fn count(&mut self, mark: u8, number: usize) {
+    fn number(&mut self, mark: u8, number: usize) {
         self.bytes.push(mark);
-        self.bytes.extend(itoa::Buffer::new().format(number).as_bytes());
-        self.bytes.extend(b"\r\n");
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// One argument, of several pieces.
-    fn word(&mut self, pieces: &[&[u8]]) {
-        self.count(b'$', pieces.iter().map(|piece| piece.len()).sum());
-        pieces.iter().for_each(|piece| self.bytes.extend(*piece));
-        self.bytes.extend(b"\r\n");
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The same for the general way.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        let mut requests = Vec::with_capacity(self.count);
+        let mut at = 0;
+        while let Parsed::Whole(Token::Array(words), end) = token(&self.bytes, at) {
+            at = end;
+            let mut command = redis::Cmd::new();
+            for _ in 0..words {
+                let Parsed::Whole(Token::Bytes(word), end) = token(&self.bytes, at) else { break };
+                command.arg(&self.bytes[word]);
+                at = end;
+            }
+            requests.push(Request::of(command));
+        }
+        requests
     }
 }
 
-impl BulkLanes {
-    pub(super) fn new(lanes: usize) -> Self {
-        Self { lanes: (0..lanes).map(|_| Mutex::new(None)).collect() }
+/// The general way's answers in the form of the quick one's; `None` if there is one that nothing of ours is answered by.
+pub(super) fn replies_of(values: Vec<redis::Value>) -> Option<Vec<Reply>> {
+    let mut replies = Vec::with_capacity(values.len());
+    for value in values {
+        match value {
+            redis::Value::Nil => replies.push(Reply::Nil),
+            redis::Value::Int(number) => replies.push(Reply::Number(number)),
+            redis::Value::BulkString(bytes) => replies.push(Reply::Bytes(bytes.into())),
+            redis::Value::Array(items) => {
+                replies.push(Reply::Array(items.len()));
+                replies.extend(replies_of(items)?);
+            }
+            _ => return None,
+        }
+    }
+    Some(replies)
+}
+
+/// Connections that carry one batch at a time, made as they are needed.
+#[derive(Debug)]
+pub(super) struct QuickLanes {
+    /// Those that carry none, each with the runtime that it was made in: only there its answers wake nobody else.
+    idle: Mutex<Vec<(Id, TcpStream)>>,
+    /// How many there are, and may be.
+    open: AtomicUsize,
+    most: usize,
+}
+
+/// One connection in use; closed if it is dropped.
+struct Lane<'a> {
+    lanes: &'a QuickLanes,
+    stream: Option<TcpStream>,
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        if self.stream.is_some() {
+            self.lanes.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl QuickLanes {
+    pub(super) fn new(most: usize) -> Self {
+        Self { idle: Mutex::default(), open: AtomicUsize::new(0), most }
     }
 
-    /// Sends a batch and reads its answers; nothing where anything is not as usual. Bounded by the caller's deadline.
-    pub(super) async fn send(&self, info: &ConnectionInfo, batch: &Batch) -> Option<Outcome> {
-        let mut lane = None;
-        for candidate in &self.lanes {
-            if let Ok(free) = candidate.try_lock() {
-                lane = Some(free);
-                break;
+    /// Sends commands and reads their answers; nothing where anything is not as usual. Bounded by the caller's deadline.
+    pub(super) async fn send(
+        &self,
+        info: &ConnectionInfo,
+        commands: &Commands,
+    ) -> Option<Vec<Reply>> {
+        let runtime = Handle::current().id();
+        let mut lane = self.lane(runtime, info).await?;
+        // Left in the lane while it is used: what is given up in the middle is closed.
+        let replies = exchange(lane.stream.as_mut()?, commands).await.ok()??;
+        let stream = lane.stream.take()?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((runtime, stream));
+        Some(replies)
+    }
+
+    async fn lane(&self, runtime: Id, info: &ConnectionInfo) -> Option<Lane<'_>> {
+        {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = idle.iter().rposition(|(of, _)| *of == runtime) {
+                let (_, stream) = idle.swap_remove(at);
+                return Some(Lane { lanes: self, stream: Some(stream) });
             }
         }
-        // More batches than lanes is more than this way is for.
-        let mut lane = lane?;
-        // Taken out: what is given up in the middle is never used again.
-        let mut stream = match lane.take() {
-            Some(stream) => stream,
-            None => connect(info).await.ok()??,
-        };
-        let outcome = exchange(&mut stream, batch).await.ok()??;
-        *lane = Some(stream);
-        Some(outcome)
+        if self.open.fetch_add(1, Ordering::Relaxed) >= self.most {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        match connect(info).await {
+            Ok(Some(stream)) => Some(Lane { lanes: self, stream: Some(stream) }),
+            _ => {
+                self.open.fetch_sub(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    /// Closes those that carry nothing; one of them may be dead without saying so.
+    pub(super) fn forget(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        self.open.fetch_sub(idle.len(), Ordering::Relaxed);
     }
 }
 
@@ -144,86 +178,113 @@ async fn connect(info: &ConnectionInfo) -> io::Result<Option<TcpStream>> {
     let mut stream = TcpStream::connect((host.as_str(), *port)).await?;
     stream.set_nodelay(true)?;
     let settings = info.redis_settings();
-    let mut hello = Batch::default();
-    let mut answers = 0;
+    let mut hello = Commands::default();
     if let Some(password) = settings.password() {
         let user = settings.username();
-        hello.count(b'*', 2 + usize::from(user.is_some()));
-        hello.word(&[b"AUTH"]);
+        hello.begin(2 + usize::from(user.is_some()), b"AUTH");
         user.iter().for_each(|user| hello.word(&[user.as_bytes()]));
         hello.word(&[password.as_bytes()]);
-        answers += 1;
     }
     if settings.db() != 0 {
-        hello.count(b'*', 2);
-        hello.word(&[b"SELECT"]);
+        hello.begin(2, b"SELECT");
         hello.word(&[settings.db().to_string().as_bytes()]);
-        answers += 1;
     }
     stream.write_all(&hello.bytes).await?;
-    let mut expected = vec![0; answers * b"+OK\r\n".len()];
+    let mut expected = vec![0; hello.len() * b"+OK\r\n".len()];
     stream.read_exact(&mut expected).await?;
-    Ok((expected == b"+OK\r\n".repeat(answers)).then_some(stream))
+    Ok((expected == b"+OK\r\n".repeat(hello.len())).then_some(stream))
 }
 
-async fn exchange(stream: &mut TcpStream, batch: &Batch) -> io::Result<Option<Outcome>> {
-    // The answers are a few bytes each and fit what the system holds, so they need not be read meanwhile.
-    stream.write_all(&batch.bytes).await?;
-    let mut outcome = Outcome { written: 0, unchanged: 0, state: None };
-    let (mut buffer, mut at, mut read) = (Vec::with_capacity(READ_BYTES), 0, 0);
-    loop {
-        match parse(&buffer[at..]) {
-            Parsed::Whole(Reply::Number(new), length) if read < batch.parts.len() => {
-                let parts = batch.parts[read];
-                let new = new.min(parts);
-                outcome.written += new;
-                outcome.unchanged += parts - new;
-                at += length;
-                read += 1;
+async fn exchange(stream: &mut TcpStream, commands: &Commands) -> io::Result<Option<Vec<Reply>>> {
+    if commands.bytes.len() > WRITE_BYTES {
+        // Answers could fill both sides' buffers while we still write.
+        let (mut read, mut write) = stream.split();
+        let written = write.write_all(&commands.bytes);
+        let (written, replies) = tokio::join!(written, read_replies(&mut read, commands.count));
+        written?;
+        return replies;
+    }
+    stream.write_all(&commands.bytes).await?;
+    read_replies(stream, commands.count).await
+}
+
+async fn read_replies(
+    stream: &mut (impl AsyncReadExt + Unpin),
+    commands: usize,
+) -> io::Result<Option<Vec<Reply>>> {
+    let mut buffer = BytesMut::with_capacity(READ_BYTES);
+    let mut tokens = Vec::with_capacity(2 * commands);
+    let (mut left, mut at) = (commands, 0);
+    while left > 0 {
+        match token(&buffer, at) {
+            Parsed::Whole(token, end) => {
+                at = end;
+                left -= 1;
+                if let Token::Array(items) = token {
+                    left += items;
+                }
+                tokens.push(token);
             }
-            Parsed::Whole(Reply::Bytes(state), length) if read == batch.parts.len() => {
-                let last = at + length == buffer.len();
-                outcome.state = state.map(<[u8]>::to_vec);
-                return Ok(last.then_some(outcome));
-            }
-            Parsed::Whole(..) | Parsed::Unusual => return Ok(None),
+            Parsed::Unusual => return Ok(None),
             Parsed::Cut => {
-                buffer.drain(..at);
-                at = 0;
                 if stream.read_buf(&mut buffer).await? == 0 {
                     return Ok(None);
                 }
             }
         }
     }
+    let is_all = at == buffer.len();
+    let buffer = buffer.freeze();
+    let reply = |token| match token {
+        Token::Number(number) => Reply::Number(number),
+        Token::Bytes(place) => Reply::Bytes(buffer.slice(place)),
+        Token::Nil => Reply::Nil,
+        Token::Array(items) => Reply::Array(items),
+    };
+    Ok(is_all.then(|| tokens.into_iter().map(reply).collect()))
 }
 
-enum Parsed<'a> {
-    /// An answer, and how long it is.
-    Whole(Reply<'a>, usize),
+/// A piece of an answer, or of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Number(i64),
+    /// Where they are.
+    Bytes(Range<usize>),
+    Nil,
+    Array(usize),
+}
+
+enum Parsed {
+    /// A token, and where it ends.
+    Whole(Token, usize),
     /// The beginning of one.
     Cut,
     /// An error, or something that no command of ours is answered by.
     Unusual,
 }
 
-fn parse(bytes: &[u8]) -> Parsed<'_> {
-    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-        return if bytes.len() > 64 { Parsed::Unusual } else { Parsed::Cut };
+/// Items of one array: more is damage, not an answer.
+const MOST_ITEMS: i64 = 1 << 24;
+/// Bytes of one item, which Redis holds strings to.
+const MOST_BYTES: i64 = 512 << 20;
+
+/// The token that begins at `at`.
+fn token(bytes: &[u8], at: usize) -> Parsed {
+    let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Parsed::Cut };
+    let Some(end) = rest.iter().take(32).position(|byte| *byte == b'\n') else {
+        return if rest.len() >= 32 { Parsed::Unusual } else { Parsed::Cut };
     };
-    let number = |line: &[u8]| {
-        let digits = line.strip_suffix(b"\r")?;
-        std::str::from_utf8(digits).ok()?.parse::<i64>().ok()
-    };
-    match (bytes[0], number(&bytes[1.min(end)..end])) {
-        (b':', Some(number @ 0..)) => Parsed::Whole(Reply::Number(number.cast_unsigned()), end + 1),
-        (b'$', Some(-1)) => Parsed::Whole(Reply::Bytes(None), end + 1),
-        (b'$', Some(length @ 0..=0xff_ffff)) => {
-            let (start, length) = (end + 1, length as usize);
-            match bytes.get(start..start + length + 2) {
-                Some(whole) if whole.ends_with(b"\r\n") => {
-                    Parsed::Whole(Reply::Bytes(Some(&whole[..length])), start + length + 2)
-                }
+    let line = rest[1.min(end)..end].strip_suffix(b"\r");
+    let number = line.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<i64>().ok());
+    let start = at + end + 1;
+    match (rest[0], number) {
+        (b':', Some(number)) => Parsed::Whole(Token::Number(number), start),
+        (b'$' | b'*', Some(-1)) => Parsed::Whole(Token::Nil, start),
+        (b'*', Some(items @ 0..=MOST_ITEMS)) => Parsed::Whole(Token::Array(items as usize), start),
+        (b'$', Some(length @ 0..=MOST_BYTES)) => {
+            let end = start + length as usize;
+            match bytes.get(end..end + 2) {
+                Some(b"\r\n") => Parsed::Whole(Token::Bytes(start..end), end + 2),
                 Some(_) => Parsed::Unusual,
                 None => Parsed::Cut,
             }
@@ -234,68 +295,81 @@ fn parse(bytes: &[u8]) -> Parsed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Part, PartVersion};
 
     #[test]
-    fn a_batch_is_what_servers_read() {
-        let part = |kind, name: &'static [u8], value: &'static [u8]| Part {
-            kind,
-            name: Bytes::from_static(name),
-            version: PartVersion::default(),
-            value: Bytes::from_static(value),
-        };
-        let record = Record {
-            entity: Bytes::from_static(b"e"),
-            parts: vec![part(PartKind::Tile, b"t", b"12"), part(PartKind::Row, b"r\0", b"")],
-            drop_rows_below: Some(Bytes::from_static(b"q")),
-        };
-        let mut batch = Batch::default();
-        batch.push(b"p/", &record);
-        batch.ask_state(b"state");
-        let version = PartVersion::default().to_bytes();
-        let expected = [
-            &b"*4\r\n$4\r\nZADD\r\n$5\r\np/e}r\r\n$1\r\n0\r\n$29\r\nr\0\xff\0\0"[..],
-            &version,
-            b"\r\n*4\r\n$4\r\nHSET\r\n$5\r\np/e}t\r\n$1\r\nt\r\n$26\r\n",
-            &version,
-            b"12\r\n*4\r\n$14\r\nZREMRANGEBYLEX\r\n$5\r\np/e}r\r\n$1\r\n-\r\n$2\r\n(q\r\n",
-            b"*2\r\n$3\r\nGET\r\n$5\r\nstate\r\n",
-        ];
-        assert_eq!(batch.bytes, expected.concat());
-        assert_eq!(batch.parts, [1, 1, 0]);
+    fn commands_are_what_servers_read() {
+        let mut commands = Commands::default();
+        commands.begin(4, b"ZADD");
+        commands.word(&[b"p/", b"e", b"}r"]);
+        commands.word(&[b"0"]);
+        commands.word(&[b"r\0\xff\0\0", b"\r\n"]);
+        commands.begin(2, b"GET");
+        commands.word(&[b"state"]);
+        let expected = b"*4\r\n$4\r\nZADD\r\n$5\r\np/e}r\r\n$1\r\n0\r\n$7\r\nr\0\xff\0\0\r\n\r\n*2\r\n$3\r\nGET\r\n$5\r\nstate\r\n";
+        assert_eq!(commands.bytes, expected);
+        assert_eq!(commands.len(), 2);
+        // The general way says the same.
+        let packed: Vec<u8> = commands
+            .requests()
+            .iter()
+            .flat_map(|request| request.command.get_packed_command())
+            .collect();
+        assert_eq!(packed, expected);
+    }
+
+    fn read(bytes: &[u8], commands: usize) -> Option<Vec<Reply>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut bytes = bytes;
+        runtime.block_on(read_replies(&mut bytes, commands)).unwrap()
     }
 
     #[test]
-    fn answers_are_read_whole_or_waited_for() {
-        let whole = b"$5\r\na\r\nb\n\r\n";
+    fn answers_are_read_whole_or_left_to_the_general_way() {
+        let whole = b"*2\r\n$5\r\na\r\nb\n\r\n$-1\r\n:-12\r\n*0\r\n$0\r\n\r\n";
+        let bytes = |text: &'static [u8]| Reply::Bytes(Bytes::from_static(text));
+        let expected = [
+            Reply::Array(2),
+            bytes(b"a\r\nb\n"),
+            Reply::Nil,
+            Reply::Number(-12),
+            Reply::Array(0),
+            bytes(b""),
+        ];
+        assert_eq!(read(whole, 4).unwrap(), expected);
+        assert_eq!(read(whole, 3), None, "there is more than was asked for");
         for end in 0..whole.len() {
-            assert!(matches!(parse(&whole[..end]), Parsed::Cut), "{end}");
+            assert_eq!(read(&whole[..end], 4), None, "{end}");
         }
-        assert!(matches!(parse(whole), Parsed::Whole(Reply::Bytes(Some(b"a\r\nb\n")), 11)));
-        assert!(matches!(parse(b":12\r\n:"), Parsed::Whole(Reply::Number(12), 5)));
-        assert!(matches!(parse(b"$-1\r\n"), Parsed::Whole(Reply::Bytes(None), 5)));
         for unusual in [
             &b"-OOM no\r\n"[..],
             b"+OK\r\n",
             b"\r\n",
             b"\n",
-            b":-1\r\n",
             b":x\r\n",
             b"$99999999999\r\n",
+            b"*-2\r\n",
             b"$1\r\nabcd",
         ] {
-            assert!(matches!(parse(unusual), Parsed::Unusual), "{unusual:?}");
+            assert_eq!(read(unusual, 1), None, "{unusual:?}");
         }
+    }
+
+    #[test]
+    fn the_general_ways_answers_are_the_same() {
+        use redis::Value;
+        let values =
+            vec![Value::Array(vec![Value::BulkString(b"a".to_vec()), Value::Nil]), Value::Int(7)];
+        assert_eq!(replies_of(values), read(b"*2\r\n$1\r\na\r\n$-1\r\n:7\r\n", 2));
+        assert_eq!(replies_of(vec![Value::Okay]), None);
     }
 
     proptest! {
         #[test]
-        fn any_answer_is_read_or_refused(bytes: Vec<u8>) {
-            let _ = parse(&bytes);
+        fn any_answer_is_read_or_refused(bytes: Vec<u8>, commands in 1..4_usize) {
+            let _ = read(&bytes, commands);
         }
     }
 }

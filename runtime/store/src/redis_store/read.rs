@@ -1,12 +1,8 @@
 //! Reading: one pipeline for each server.
 
-use std::mem;
-
-use redis::Value;
-
 use super::RedisStore;
-use super::layout::{self, EntityKeys};
-use super::request::Request;
+use super::layout;
+use super::quick::{Commands, Reply};
 use crate::{Answer, Found, Lookup, OnlineStore, StoreError, StoredPart, TableId, TableState};
 
 const READ: &str = "read";
@@ -29,33 +25,43 @@ impl RedisStore {
         }
         self.guess_states(&mut states).await?;
         let mut found: Vec<Found> = lookups.iter().map(|_| Found::default()).collect();
-        let mut asked: Vec<usize> = (0..lookups.len()).collect();
-        for _ in 0..MOST_ROUNDS {
-            let mut requests = Vec::with_capacity(asked.len() * 2 + states.len());
+        let mut wanted = vec![Rows::Newest; lookups.len()];
+        for round in 0..MOST_ROUNDS {
+            let mut commands = Commands::default();
             let prefixes: Vec<_> = states
                 .iter()
                 .map(|(table, state)| self.layout.generation_prefix(table, state.generation))
                 .collect();
-            for index in &asked {
-                push_requests(&mut requests, &lookups[*index], &prefixes[table_of[*index]]);
+            for ((lookup, table), rows) in lookups.iter().zip(&table_of).zip(&wanted) {
+                push_commands(&mut commands, lookup, *rows, &prefixes[*table]);
             }
             // Behind the parts: a generation that is current after they were read was current while they were.
-            requests.extend(states.iter().map(|(table, _)| self.state_request(table)));
-            let mut values = self.servers.run(READ, requests).await?.into_iter();
-            for index in &asked {
-                found[*index] = self.take_found(&lookups[*index], &mut values)?;
+            states.iter().for_each(|(table, _)| self.ask_state(&mut commands, table));
+            let mut replies = self.servers.ask_all(READ, &commands).await?.into_iter();
+            for ((lookup, rows), found) in lookups.iter().zip(&mut wanted).zip(&mut found) {
+                if *rows == Rows::Known {
+                    continue;
+                }
+                let (read, is_all) = self.take_found(lookup, *rows, &mut replies)?;
+                *found = read;
+                *rows = if is_all { Rows::Known } else { Rows::All };
             }
             let mut changed = vec![false; states.len()];
             for ((table, state), changed) in states.iter_mut().zip(&mut changed) {
-                let (_, now) = self.state_of(table, values.next().unwrap_or_default())?;
-                *changed = now.generation != state.generation;
+                let (_, now) = self.state_of(table, replies.next())?;
+                // What was read in an earlier round was read in another state.
+                *changed = now.generation != state.generation || (round > 0 && now != *state);
                 if now != *state {
                     self.learn(table, &now);
                     *state = now;
                 }
             }
-            asked.retain(|index| changed[table_of[*index]]);
-            if !changed.contains(&true) {
+            for (rows, table) in wanted.iter_mut().zip(&table_of) {
+                if changed[*table] {
+                    *rows = Rows::Newest;
+                }
+            }
+            if wanted.iter().all(|rows| *rows == Rows::Known) {
                 return Ok(Answer { found, states });
             }
         }
@@ -84,71 +90,125 @@ impl RedisStore {
         Ok(())
     }
 
+    /// What was found for a lookup, and whether that is all of it.
     fn take_found(
         &self,
         lookup: &Lookup<'_>,
-        values: &mut impl Iterator<Item = Value>,
-    ) -> Result<Found, StoreError> {
+        asked: Rows,
+        replies: &mut impl Iterator<Item = Reply>,
+    ) -> Result<(Found, bool), StoreError> {
         let damaged = |what: &str| self.corrupted(format!("{what} of table {}", lookup.table));
-        let mut next = |wanted: bool| match wanted {
-            true => match values.next() {
-                Some(Value::Array(items)) => Ok(items),
-                other => Err(self.unexpected(&other.unwrap_or_default())),
-            },
-            false => Ok(Vec::new()),
-        };
         let mut tiles = Vec::with_capacity(lookup.tiles.len());
-        for (name, value) in lookup.tiles.iter().zip(next(!lookup.tiles.is_empty())?) {
-            tiles.push(match value {
-                Value::Nil => None,
-                Value::BulkString(bytes) => {
-                    Some(layout::parse_tile(name, bytes).ok_or_else(|| damaged("a tile"))?)
-                }
-                other => return Err(self.unexpected(&other)),
-            });
-        }
-        if tiles.len() != lookup.tiles.len() {
-            return Err(damaged("the number of tiles"));
-        }
-        let mut rows: Vec<StoredPart> = Vec::new();
-        let mut ranged = next(lookup.rows_from.is_some())?;
-        let newest = next(lookup.newest_row)?;
-        if ranged.is_empty() {
-            ranged = newest;
-        }
-        for value in ranged {
-            let Value::BulkString(member) = value else { return Err(self.unexpected(&value)) };
-            let row = layout::parse_member(member).ok_or_else(|| damaged("a row"))?;
-            // Members of one name lie in the order of their versions: the last is the newest.
-            match rows.last_mut() {
-                Some(last) if last.name == row.name => *last = row,
-                _ => rows.push(row),
+        if !lookup.tiles.is_empty() {
+            if self.items(replies)? != lookup.tiles.len() {
+                return Err(damaged("the number of tiles"));
+            }
+            for name in lookup.tiles {
+                tiles.push(match replies.next() {
+                    Some(Reply::Nil) => None,
+                    Some(Reply::Bytes(bytes)) => {
+                        Some(layout::parse_tile(name, &bytes).ok_or_else(|| damaged("a tile"))?)
+                    }
+                    other => return Err(self.unexpected(&other)),
+                });
             }
         }
-        Ok(Found { rows, tiles })
+        let mut rows: Vec<StoredPart> = Vec::new();
+        let mut take = |rows: &mut Vec<StoredPart>| {
+            let items = self.items(replies)?;
+            for _ in 0..items {
+                let row = match replies.next() {
+                    Some(Reply::Bytes(member)) => layout::parse_member(&member),
+                    other => return Err(self.unexpected(&other)),
+                };
+                rows.push(row.ok_or_else(|| damaged("a row"))?);
+            }
+            Ok(items)
+        };
+        let mut is_all = true;
+        match (lookup.rows_from, lookup.newest_row) {
+            (None, false) => {}
+            (Some(from), true) if asked != Rows::All => {
+                let items = take(&mut rows)?;
+                // As many as were asked for, and none of them is too old: there may be more.
+                is_all = items < NEWEST || rows.last().is_some_and(|row| row.name[..] < *from);
+                rows.reverse();
+                if let Some(first) = rows.iter().position(|row| row.name[..] >= *from) {
+                    rows.drain(..first);
+                } else {
+                    rows.drain(..rows.len().saturating_sub(1));
+                }
+            }
+            (from, newest) => {
+                if from.is_some() {
+                    take(&mut rows)?;
+                }
+                if newest {
+                    let ranged = rows.len();
+                    take(&mut rows)?;
+                    if ranged > 0 {
+                        rows.truncate(ranged);
+                    }
+                }
+            }
+        }
+        // Members of one name lie in the order of their versions: the last is the newest.
+        rows.reverse();
+        rows.dedup_by(|older, newer| older.name == newer.name);
+        rows.reverse();
+        Ok((Found { rows, tiles }, is_all))
+    }
+
+    fn items(&self, replies: &mut impl Iterator<Item = Reply>) -> Result<usize, StoreError> {
+        match replies.next() {
+            Some(Reply::Array(items)) => Ok(items),
+            other => Err(self.unexpected(&other)),
+        }
     }
 }
 
-fn push_requests(requests: &mut Vec<Request>, lookup: &Lookup<'_>, prefix: &[u8]) {
-    let Lookup { table: _, entity, newest_row, rows_from, rows_below, tiles } = lookup;
-    let EntityKeys { rows, tiles: tiles_key } = layout::entity_keys(prefix, entity);
-    if !tiles.is_empty() {
-        let mut request = Request::new("HMGET", &tiles_key);
-        for name in *tiles {
-            request.command.arg(&name[..]);
-        }
-        requests.push(request);
+/// How an entity's rows are asked for, where a range of them is wanted and at least the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    /// The two newest, which nearly always are all that is wanted.
+    Newest,
+    /// The range, and the newest.
+    All,
+    /// They are read.
+    Known,
+}
+
+/// With so many it is seen whether the second is within the range.
+const NEWEST: usize = 2;
+
+fn push_commands(commands: &mut Commands, lookup: &Lookup<'_>, asked: Rows, prefix: &[u8]) {
+    if asked == Rows::Known {
+        return;
     }
-    let mut upper = rows_below.map_or_else(|| b"+".to_vec(), |below| layout::bound(b'(', below));
-    if let Some(from) = rows_from {
-        let mut request = Request::new("ZRANGEBYLEX", &rows);
-        let upper = if *newest_row { upper.clone() } else { mem::take(&mut upper) };
-        request.command.arg(layout::bound(b'[', from)).arg(upper);
-        requests.push(request);
+    let Lookup { table: _, entity, newest_row, rows_from, rows_below, tiles } = lookup;
+    if !tiles.is_empty() {
+        commands.begin(2 + tiles.len(), b"HMGET");
+        commands.word(&[prefix, entity, layout::TILES]);
+        tiles.iter().for_each(|name| commands.word(&[name]));
+    }
+    let rows: [&[u8]; 3] = [prefix, entity, layout::ROWS];
+    let upper = rows_below.map(|below| layout::bound(b'(', below));
+    let upper: &[u8] = upper.as_deref().unwrap_or(b"+");
+    let by_newest = *newest_row && asked != Rows::All;
+    if let Some(from) = rows_from
+        && !by_newest
+    {
+        commands.begin(4, b"ZRANGEBYLEX");
+        commands.word(&rows);
+        commands.word(&[&layout::bound(b'[', from)]);
+        commands.word(&[upper]);
     }
     if *newest_row {
-        let mut request = Request::new("ZREVRANGEBYLEX", &rows);
-        request.command.arg(upper).arg("-").arg("LIMIT").arg(0).arg(1);
-        requests.push(request);
+        let limit: &[u8] = if by_newest && rows_from.is_some() { b"2" } else { b"1" };
+        commands.begin(7, b"ZREVRANGEBYLEX");
+        commands.word(&rows);
+        for word in [upper, b"-", b"LIMIT", b"0", limit] {
+            commands.word(&[word]);
+        }
     }
 }

@@ -12,11 +12,10 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// A command whose first argument is its key.
-    pub(super) fn new(name: &str, key: &[u8]) -> Self {
-        let mut command = redis::cmd(name);
-        command.arg(key);
-        Self { slot: slot_of(key), command }
+    /// A command that is whole.
+    pub(super) fn of(command: Cmd) -> Self {
+        let slot = slot_of(key_of(&command));
+        Self { slot, command }
     }
 
     /// A call of a script; its arguments follow.
@@ -45,15 +44,21 @@ pub(super) fn again<'a>(
     pipeline: &'a Pipeline,
     which: std::ops::Range<usize>,
 ) -> impl Iterator<Item = (usize, Request)> + 'a {
-    pipeline.cmd_iter().enumerate().skip(which.start).take(which.len()).map(|(at, command)| {
-        let bytes = |number| match command.args_iter().nth(number) {
-            Some(redis::Arg::Simple(bytes)) => bytes,
-            _ => &[],
-        };
-        // The key is the first argument; of a script's call the first after their count.
-        let key = if bytes(0) == b"EVALSHA" { bytes(3) } else { bytes(1) };
-        (indexes[at], Request { slot: slot_of(key), command: command.clone() })
-    })
+    pipeline
+        .cmd_iter()
+        .enumerate()
+        .skip(which.start)
+        .take(which.len())
+        .map(|(at, command)| (indexes[at], Request::of(command.clone())))
+}
+
+/// The key is the first argument; of a script's call the first after their count.
+fn key_of(command: &Cmd) -> &[u8] {
+    let bytes = |number| match command.args_iter().nth(number) {
+        Some(redis::Arg::Simple(bytes)) => bytes,
+        _ => &[],
+    };
+    if bytes(0) == b"EVALSHA" { bytes(3) } else { bytes(1) }
 }
 
 #[cfg(test)]

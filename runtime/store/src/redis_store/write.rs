@@ -2,12 +2,10 @@
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use redis::Value;
+use redis::Script;
 
-use super::bulk::{Batch, Outcome};
-use super::layout::{self, EntityKeys};
-use super::request::Request;
-use super::{RedisStore, scripts};
+use super::quick::{Commands, Reply};
+use super::{RedisStore, layout, scripts};
 use crate::{
     Compaction, OnlineStore, Part, PartKind, Record, StoreError, TableId, WriteMode, Written,
 };
@@ -51,54 +49,52 @@ impl RedisStore {
         records: &[Record],
         mode: WriteMode,
     ) -> Result<Written, StoreError> {
-        if mode == WriteMode::Fresh {
-            let mut batch = Batch::default();
-            records.iter().for_each(|record| batch.push(prefix, record));
-            batch.ask_state(&self.layout.state_key(table));
-            if let Some(outcome) = self.servers.send_bulk(WRITE, &batch).await? {
-                let Outcome { written, unchanged, state } = outcome;
-                self.verify(table, generation, state.map_or(Value::Nil, Value::BulkString))?;
-                return Ok(Written { written, older: 0, unchanged });
-            }
-        }
-        let mut requests = Vec::with_capacity(records.len() * 2 + 1);
-        // How many parts a request writes; none of those that remove.
+        let mut commands = Commands::default();
+        // How many parts a command writes; none of those that remove.
         let mut parts = Vec::with_capacity(records.len() * 2);
         for record in records {
             match mode {
-                WriteMode::Newer => push_script(&mut requests, &mut parts, prefix, record, false),
-                WriteMode::Replace => push_script(&mut requests, &mut parts, prefix, record, true),
-                WriteMode::Fresh => push_plain(&mut requests, &mut parts, prefix, record),
+                WriteMode::Newer => push_script(&mut commands, &mut parts, prefix, record, false),
+                WriteMode::Replace => push_script(&mut commands, &mut parts, prefix, record, true),
+                WriteMode::Fresh => push_plain(&mut commands, &mut parts, prefix, record),
             }
         }
         // Behind what is written: a generation that ended meanwhile is an error, as what was written to it is lost.
-        requests.push(self.state_request(table));
-        let mut values = self.servers.run(WRITE, requests).await?;
-        self.verify(table, generation, values.pop().unwrap_or_default())?;
+        self.ask_state(&mut commands, table);
+        let mut replies = self.servers.ask_all(WRITE, &commands).await?;
+        let state = replies.pop();
         let mut written = Written::default();
-        for (value, parts) in values.into_iter().zip(parts) {
-            match value {
-                Value::Int(new) => {
+        let mut replies = replies.into_iter();
+        for parts in parts {
+            match replies.next() {
+                Some(Reply::Number(new)) => {
                     let new = new.cast_unsigned().min(parts);
                     written.written += new;
                     written.unchanged += parts - new;
                 }
-                Value::Array(counts) => match counts[..] {
-                    [Value::Int(new), Value::Int(older), Value::Int(unchanged)] => {
-                        written.written += new.cast_unsigned();
-                        written.older += older.cast_unsigned();
-                        written.unchanged += unchanged.cast_unsigned();
+                Some(Reply::Array(3)) => {
+                    for count in [&mut written.written, &mut written.older, &mut written.unchanged]
+                    {
+                        match replies.next() {
+                            Some(Reply::Number(number)) => *count += number.cast_unsigned(),
+                            other => return Err(self.unexpected(&other)),
+                        }
                     }
-                    _ => return Err(self.unexpected(&Value::Array(counts))),
-                },
+                }
                 other => return Err(self.unexpected(&other)),
             }
         }
+        self.verify(table, generation, state)?;
         Ok(written)
     }
 
     /// Looks at the state that was read behind a write.
-    fn verify(&self, table: &TableId, generation: u64, state: Value) -> Result<(), StoreError> {
+    fn verify(
+        &self,
+        table: &TableId,
+        generation: u64,
+        state: Option<Reply>,
+    ) -> Result<(), StoreError> {
         let (_, state) = self.state_of(table, state)?;
         self.learn(table, &state);
         state.require_live(self.place(), table, generation)
@@ -114,29 +110,28 @@ impl RedisStore {
         self.require_live(table, generation).await?;
         let Compaction { expected, remove, put } = compaction;
         let prefix = self.layout.generation_prefix(table, generation);
-        let EntityKeys { rows, tiles } = layout::entity_keys(&prefix, entity);
-        let mut request = Request::script(&scripts::COMPACT, &[&rows, &tiles]);
-        let command = &mut request.command;
-        command.arg(expected.len());
+        let mut commands = Commands::default();
+        let words = 2 + 3 * expected.len() + 2 * remove.len() + 3 * put.len();
+        begin_script(&mut commands, &scripts::COMPACT, [&prefix, entity], words);
+        commands.word(&[expected.len().to_string().as_bytes()]);
         for expectation in expected {
             let version = expectation.version.map(|version| version.to_bytes());
-            command
-                .arg(kind_word(expectation.kind))
-                .arg(script_name(expectation.kind, &expectation.name));
-            command.arg(version.as_ref().map_or(&[][..], |bytes| bytes));
+            commands.word(&[kind_word(expectation.kind)]);
+            push_name(&mut commands, expectation.kind, &expectation.name);
+            commands.word(&[version.as_ref().map_or(&[][..], |bytes| bytes)]);
         }
-        command.arg(remove.len());
+        commands.word(&[remove.len().to_string().as_bytes()]);
         for (kind, name) in remove {
-            command.arg(kind_word(*kind)).arg(script_name(*kind, name));
+            commands.word(&[kind_word(*kind)]);
+            push_name(&mut commands, *kind, name);
         }
-        for part in put {
-            push_part(command, part);
-        }
-        let requests = vec![request, self.state_request(table)];
-        let mut values = self.servers.run("compact an entity", requests).await?;
-        self.verify(table, generation, values.remove(1))?;
-        match values.remove(0) {
-            Value::Int(done) => Ok(done == 1),
+        put.iter().for_each(|part| push_part(&mut commands, part));
+        self.ask_state(&mut commands, table);
+        let mut replies = self.servers.ask_all("compact an entity", &commands).await?;
+        let state = replies.pop();
+        self.verify(table, generation, state)?;
+        match replies.pop() {
+            Some(Reply::Number(done)) => Ok(done == 1),
             other => Err(self.unexpected(&other)),
         }
     }
@@ -163,77 +158,87 @@ fn chunks(records: &[Record]) -> Vec<&[Record]> {
     }
 }
 
-fn kind_word(kind: PartKind) -> &'static str {
+fn kind_word(kind: PartKind) -> &'static [u8] {
     match kind {
-        PartKind::Tile => "t",
-        PartKind::Row => "r",
+        PartKind::Tile => b"t",
+        PartKind::Row => b"r",
     }
+}
+
+/// Begins a call of a script on an entity's two keys, given the beginning of these, with so many words behind them.
+fn begin_script(commands: &mut Commands, script: &Script, entity: [&[u8]; 2], words: usize) {
+    let [prefix, entity] = entity;
+    commands.begin(5 + words, b"EVALSHA");
+    commands.word(&[script.get_hash().as_bytes()]);
+    commands.word(&[b"2"]);
+    commands.word(&[prefix, entity, layout::ROWS]);
+    commands.word(&[prefix, entity, layout::TILES]);
 }
 
 /// A name as scripts take it: of a row, what its members begin with.
-fn script_name(kind: PartKind, name: &[u8]) -> Vec<u8> {
+fn push_name(commands: &mut Commands, kind: PartKind, name: &[u8]) {
     match kind {
-        PartKind::Tile => name.to_vec(),
-        PartKind::Row => layout::member_prefix(name),
+        PartKind::Tile => commands.word(&[name]),
+        PartKind::Row => commands.word(&[&layout::member_prefix(name)]),
     }
 }
 
-fn push_part(command: &mut redis::Cmd, part: &Part) {
+fn push_part(commands: &mut Commands, part: &Part) {
     let Part { kind, name, version, value } = part;
-    command.arg(kind_word(*kind)).arg(script_name(*kind, name));
-    command.arg(layout::payload(*version, value));
+    commands.word(&[kind_word(*kind)]);
+    push_name(commands, *kind, name);
+    commands.word(&[&version.to_bytes(), value]);
 }
 
 fn push_script(
-    requests: &mut Vec<Request>,
+    commands: &mut Commands,
     parts: &mut Vec<u64>,
     prefix: &[u8],
     record: &Record,
     replace: bool,
 ) {
     let Record { entity, parts: written, drop_rows_below } = record;
-    let EntityKeys { rows, tiles } = layout::entity_keys(prefix, entity);
-    let mut request = Request::script(&scripts::WRITE, &[&rows, &tiles]);
-    request.command.arg(u8::from(replace));
+    begin_script(commands, &scripts::WRITE, [prefix, entity], 2 + 3 * written.len());
+    commands.word(&[if replace { b"1" } else { b"0" }]);
     let bound = drop_rows_below.as_ref().map(|below| layout::bound(b'(', below));
-    request.command.arg(bound.unwrap_or_default());
-    for part in written {
-        push_part(&mut request.command, part);
-    }
-    requests.push(request);
+    commands.word(&[&bound.unwrap_or_default()]);
+    written.iter().for_each(|part| push_part(commands, part));
     parts.push(written.len() as u64);
 }
 
-fn push_plain(requests: &mut Vec<Request>, parts: &mut Vec<u64>, prefix: &[u8], record: &Record) {
+fn push_plain(commands: &mut Commands, parts: &mut Vec<u64>, prefix: &[u8], record: &Record) {
     let Record { entity, parts: written, drop_rows_below } = record;
-    let EntityKeys { rows, tiles } = layout::entity_keys(prefix, entity);
-    for (kind, name, key) in [(PartKind::Row, "ZADD", &rows), (PartKind::Tile, "HSET", &tiles)] {
-        let mut count = 0;
-        let mut request = Request::new(name, key);
-        for part in written.iter().filter(|part| part.kind == kind) {
-            count += 1;
+    for (kind, name, end) in
+        [(PartKind::Row, &b"ZADD"[..], layout::ROWS), (PartKind::Tile, &b"HSET"[..], layout::TILES)]
+    {
+        let of_kind = || written.iter().filter(|part| part.kind == kind);
+        let count = of_kind().count();
+        if count == 0 {
+            continue;
+        }
+        parts.push(count as u64);
+        commands.begin(2 + 2 * count, name);
+        commands.word(&[prefix, entity, end]);
+        for part in of_kind() {
+            let version = part.version.to_bytes();
             match kind {
                 PartKind::Row => {
-                    let mut member = layout::member_prefix(&part.name);
-                    member.extend(part.version.to_bytes());
-                    member.extend(&part.value[..]);
-                    request.command.arg(0).arg(member);
+                    commands.word(&[b"0"]);
+                    let name = layout::member_prefix(&part.name);
+                    commands.word(&[&name, &version, &part.value]);
                 }
                 PartKind::Tile => {
-                    request.command.arg(&part.name[..]);
-                    request.command.arg(layout::payload(part.version, &part.value));
+                    commands.word(&[&part.name]);
+                    commands.word(&[&version, &part.value]);
                 }
             }
         }
-        if count > 0 {
-            requests.push(request);
-            parts.push(count);
-        }
     }
     if let Some(below) = drop_rows_below {
-        let mut request = Request::new("ZREMRANGEBYLEX", &rows);
-        request.command.arg("-").arg(layout::bound(b'(', below));
-        requests.push(request);
         parts.push(0);
+        commands.begin(4, b"ZREMRANGEBYLEX");
+        commands.word(&[prefix, entity, layout::ROWS]);
+        commands.word(&[b"-"]);
+        commands.word(&[&layout::bound(b'(', below)]);
     }
 }
