@@ -67,11 +67,12 @@ pub(crate) fn run(arguments: &ServeArguments, context: &Context) -> anyhow::Resu
     logging::start_serving(&serve.log_level, serve.log_as_json, context)?;
     let served = online_project(&project, context)?;
     let _cleans_up = context.interrupt.defer();
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = serve.threads {
-        builder.worker_threads(threads);
-    }
-    let runtime = builder.enable_all().build().context("no threads to serve with")?;
+    // For what is done beside requests, which have threads of their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("no threads to serve with")?;
     let materializer = MaterializeCommand {
         project: arguments.project.clone(),
         settings,
@@ -208,7 +209,7 @@ fn serve_settings(section: &ServeSection) -> ServeSettings {
         max_connections,
         idle_timeout,
         shutdown_timeout,
-        threads: _,
+        threads,
         tls,
         log_level: _,
         log_as_json: _,
@@ -225,6 +226,7 @@ fn serve_settings(section: &ServeSection) -> ServeSettings {
         max_connections: *max_connections,
         idle_timeout: *idle_timeout,
         shutdown_timeout: *shutdown_timeout,
+        threads: *threads,
         tls: tls.clone(),
         push_log: push_log.clone(),
         alerts: alerts.clone(),

@@ -9,7 +9,7 @@ use unskew_store::OnlineStore;
 
 use crate::alerts;
 use crate::engine::Engine;
-use crate::http::{App, Handlers, Listening, Materializer, RequestIds, ServeError, ended};
+use crate::http::{App, Handlers, Listening, Materializer, RequestIds, ServeError, Workers, ended};
 use crate::project::OnlineProject;
 use crate::push::{PushArchive, PushLog, Pusher};
 use crate::registered::RegisteredFeatures;
@@ -69,6 +69,9 @@ pub async fn serve(
     let engine = Engine::new(project, Arc::clone(&store))
         .map_err(|error| resource("threads", error.to_string()))?;
     let engine = Arc::new(engine);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = Workers::start(settings.threads.unwrap_or(cores))
+        .map_err(|error| resource("threads", error.to_string()))?;
     let registry = Registry::open(&registry)
         .await
         .map_err(|error| resource("registered features", error.to_string()))?;
@@ -118,7 +121,7 @@ pub async fn serve(
         tokio::spawn(async move { log.run(end).await })
     });
     listening(address);
-    listener.serve(Handlers::new(app), end.clone()).await;
+    listener.serve(Handlers::new(app), &workers, end.clone()).await;
 
     // Told to end: what was served last is kept; what is logged stays in the log.
     ended(&mut end).await;

@@ -24,6 +24,9 @@ pub struct ServeSettings {
     pub idle_timeout: Duration,
     /// How long requests may still take when the server is told to end.
     pub shutdown_timeout: Duration,
+    /// How many threads answer requests; as many as there are cores, if none
+    /// is said.
+    pub threads: Option<usize>,
     /// Certificate chain and private key for https, both PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// The folder of the write-ahead log of pushes.

@@ -11,6 +11,7 @@ mod metrics;
 mod registered;
 mod reply;
 mod server;
+mod workers;
 mod writes;
 
 use std::panic::AssertUnwindSafe;
@@ -31,6 +32,7 @@ pub use materialize::{MaterializeJob, Materializer};
 pub(crate) use reply::failure;
 pub use server::ServeError;
 pub(crate) use server::{Listening, ended};
+pub(crate) use workers::Workers;
 
 use crate::engine::{Answer, Engine, RawColumns};
 use crate::error::{OnlineError, UnknownKind};

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use crate::http::Handlers;
+use crate::http::{Handlers, Workers};
 use crate::settings::ServeSettings;
 
 /// Connections that wait to be accepted.
@@ -99,7 +99,12 @@ impl Listening {
     }
 
     /// Answers until `end` is set, then lets requests that were begun finish.
-    pub(crate) async fn serve(self, app: Handlers, mut end: watch::Receiver<bool>) {
+    pub(crate) async fn serve(
+        self,
+        app: Handlers,
+        workers: &Workers,
+        mut end: watch::Receiver<bool>,
+    ) {
         let Self { listener, tls } = self;
         let settings = app.settings();
         let places = Arc::new(Semaphore::new(settings.max_connections));
@@ -111,8 +116,8 @@ impl Listening {
             };
             let Ok(place) = place else { break };
             let stream = tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                accepted = listener.accept() => match accepted.and_then(|it| it.0.into_std()) {
+                    Ok(stream) => stream,
                     Err(error) => {
                         // Out of file descriptors, or a client that went at once.
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -123,8 +128,12 @@ impl Listening {
                 () = ended(&mut end) => break,
             };
             let (app, tls, end) = (app.clone(), tls.clone(), end.clone());
-            tokio::spawn(async move {
-                connection(stream, tls, app, end).await;
+            workers.spawn(async move {
+                // Of the event loop of this thread from here on.
+                match TcpStream::from_std(stream) {
+                    Ok(stream) => connection(stream, tls, app, end).await,
+                    Err(error) => tracing::warn!(%error, "a connection could not be kept"),
+                }
                 drop(place);
             });
         }

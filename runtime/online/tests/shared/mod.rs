@@ -107,6 +107,7 @@ impl Wanted {
                 max_connections: 20_000,
                 idle_timeout: PATIENCE,
                 shutdown_timeout: Duration::from_secs(10),
+                threads: Some(2),
                 tls: None,
                 push_log: dir.join("push"),
                 alerts: Vec::new(),
