@@ -1,5 +1,6 @@
 //! `/get-online-features`, as Feast's feature server answers it.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -113,7 +114,18 @@ fn written(answer: &Answer, full_names: bool, with_versions: bool) -> Vec<u8> {
             out.extend_from_slice(answered.feast_status(row).as_bytes());
             out.push(b'"');
         };
-        let time = |row: usize, out: &mut Vec<u8>| print_time(answered.event_timestamps[row], out);
+        let printed = RefCell::new((None, Vec::new()));
+        let time = |row: usize, out: &mut Vec<u8>| {
+            // Many rows have one time.
+            let (last, text) = &mut *printed.borrow_mut();
+            let time = answered.event_timestamps[row];
+            if text.is_empty() || *last != time {
+                text.clear();
+                print_time(time, text);
+                *last = time;
+            }
+            out.extend_from_slice(text);
+        };
         vector(rows, &value, &status, &time, &mut out);
     }
     out.extend_from_slice(b"]}");

@@ -10,7 +10,7 @@
 //! `00 ff` and two zeros end it: members lie in the order of names, none is the beginning of another, and of two members of one name the newer is the
 //! greater.
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use crate::{PartVersion, StoreError, StoredPart, TableId};
 
@@ -104,7 +104,7 @@ pub(super) fn member_prefix(name: &[u8]) -> Vec<u8> {
 }
 
 /// Reads a member; nothing where it is none.
-pub(super) fn parse_member(member: &Bytes) -> Option<StoredPart> {
+pub(super) fn parse_member(mut member: Bytes) -> Option<StoredPart> {
     let mut at = 0;
     let mut escaped = false;
     let end = loop {
@@ -116,6 +116,8 @@ pub(super) fn parse_member(member: &Bytes) -> Option<StoredPart> {
         }
         at += 2;
     };
+    let (version, value) = PartVersion::split(&member[end + 2..])?;
+    let value_at = member.len() - value.len();
     let name = match escaped {
         false => member.slice(..end),
         true => {
@@ -130,16 +132,15 @@ pub(super) fn parse_member(member: &Bytes) -> Option<StoredPart> {
             name.into()
         }
     };
-    let rest = member.slice(end + 2..);
-    let (version, value) = PartVersion::split(&rest)?;
-    let value = rest.slice_ref(value);
-    Some(StoredPart { name, version, value })
+    member.advance(value_at);
+    Some(StoredPart { name, version, value: member })
 }
 
 /// Reads a tile's field; nothing where it is none.
-pub(super) fn parse_tile(name: &Bytes, stored: &Bytes) -> Option<StoredPart> {
-    let (version, value) = PartVersion::split(stored)?;
-    Some(StoredPart { name: name.clone(), version, value: stored.slice_ref(value) })
+pub(super) fn parse_tile(name: &Bytes, mut stored: Bytes) -> Option<StoredPart> {
+    let (version, _) = PartVersion::split(&stored)?;
+    stored.advance(PartVersion::BYTES);
+    Some(StoredPart { name: name.clone(), version, value: stored })
 }
 
 #[cfg(test)]
@@ -168,7 +169,7 @@ mod tests {
                 prop_assert_eq!((&one, times.0).cmp(&(&other, times.1)), a.cmp(&b));
             }
             prop_assert_eq!(one >= other, a >= bound(b'[', &other)[1..].to_vec());
-            let parsed = parse_member(&a.into()).unwrap();
+            let parsed = parse_member(a.into()).unwrap();
             prop_assert_eq!((&parsed.name[..], parsed.version, &parsed.value[..]), (&one[..], version(times.0), &values.0[..]));
         }
 
@@ -176,8 +177,8 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let _ = parse_key(b"", &bytes);
             let bytes = Bytes::from(bytes);
-            let _ = parse_member(&bytes);
-            let _ = parse_tile(&Bytes::new(), &bytes);
+            let _ = parse_member(bytes.clone());
+            let _ = parse_tile(&Bytes::new(), bytes);
         }
     }
 

@@ -39,6 +39,11 @@ pub(super) enum Reply {
 }
 
 impl Commands {
+    /// None, with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), count: 0 }
+    }
+
     /// Begins a command of this many words, its name among them.
     pub(super) fn begin(&mut self, words: usize, name: &[u8]) {
         self.count += 1;
@@ -54,9 +59,17 @@ impl Commands {
     }
 
     fn number(&mut self, mark: u8, number: usize) {
-        self.bytes.push(mark);
-        self.bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        self.bytes.extend_from_slice(b"\r\n");
+        // Nearly all are of one digit or two.
+        let (tens, ones) = (b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8);
+        match number {
+            0..10 => self.bytes.extend_from_slice(&[mark, ones, b'\r', b'\n']),
+            10..100 => self.bytes.extend_from_slice(&[mark, tens, ones, b'\r', b'\n']),
+            _ => {
+                self.bytes.push(mark);
+                self.bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+                self.bytes.extend_from_slice(b"\r\n");
+            }
+        }
     }
 
     /// How many there are.

@@ -6,6 +6,8 @@ use super::quick::{Commands, Reply};
 use crate::{Answer, Found, Lookup, OnlineStore, StoreError, StoredPart, TableId, TableState};
 
 const READ: &str = "read";
+/// About so many bytes ask for an entity's newest rows.
+const COMMAND_BYTES: usize = 160;
 /// Generations that are swapped faster than this often in one read are somebody's mistake.
 const MOST_ROUNDS: u32 = 16;
 
@@ -27,7 +29,8 @@ impl RedisStore {
         let mut found: Vec<Found> = lookups.iter().map(|_| Found::default()).collect();
         let mut wanted = vec![Rows::Newest; lookups.len()];
         for round in 0..MOST_ROUNDS {
-            let mut commands = Commands::default();
+            let mut commands =
+                Commands::with_capacity(COMMAND_BYTES * (lookups.len() + states.len()));
             let prefixes: Vec<_> = states
                 .iter()
                 .map(|(table, state)| self.layout.generation_prefix(table, state.generation))
@@ -107,7 +110,7 @@ impl RedisStore {
                 tiles.push(match replies.next() {
                     Some(Reply::Nil) => None,
                     Some(Reply::Bytes(bytes)) => {
-                        Some(layout::parse_tile(name, &bytes).ok_or_else(|| damaged("a tile"))?)
+                        Some(layout::parse_tile(name, bytes).ok_or_else(|| damaged("a tile"))?)
                     }
                     other => return Err(self.unexpected(&other)),
                 });
@@ -118,7 +121,7 @@ impl RedisStore {
             let items = self.items(replies)?;
             for _ in 0..items {
                 let row = match replies.next() {
-                    Some(Reply::Bytes(member)) => layout::parse_member(&member),
+                    Some(Reply::Bytes(member)) => layout::parse_member(member),
                     other => return Err(self.unexpected(&other)),
                 };
                 rows.push(row.ok_or_else(|| damaged("a row"))?);
@@ -207,8 +210,10 @@ fn push_commands(commands: &mut Commands, lookup: &Lookup<'_>, asked: Rows, pref
         let limit: &[u8] = if by_newest && rows_from.is_some() { b"2" } else { b"1" };
         commands.begin(7, b"ZREVRANGEBYLEX");
         commands.word(&rows);
-        for word in [upper, b"-", b"LIMIT", b"0", limit] {
-            commands.word(&[word]);
-        }
+        commands.word(&[upper]);
+        commands.word(&[b"-"]);
+        commands.word(&[b"LIMIT"]);
+        commands.word(&[b"0"]);
+        commands.word(&[limit]);
     }
 }
