@@ -37,7 +37,8 @@ impl ErrorsFile {
         ]));
         let columns = schema.fields().len();
         let compression = ParquetCompression::default();
-        let Output { encoder, sink } = Output::create(path, format, &schema, columns, compression)?;
+        let Output { encoder, sink } =
+            Output::create(path, format, &schema, columns, compression, 1)?;
         Ok(Self { schema, transform: transform.to_owned(), encoder, sink })
     }
 

@@ -21,17 +21,18 @@ impl Output {
     /// Creates the file, having refused columns that its format cannot hold.
     ///
     /// The first `kept` columns of `schema` come from the input, the others
-    /// from the transform.
+    /// from the transform. `threads` encode columns, where the format has such.
     pub(crate) fn create(
         path: &Path,
         format: FileFormat,
         schema: &SchemaRef,
         kept: usize,
         compression: ParquetCompression,
+        threads: usize,
     ) -> Result<Self, BatchError> {
         let (encoder, sink): (Box<dyn Encode>, Box<dyn Sink>) = match format {
             FileFormat::Parquet => {
-                let sink = ParquetSink::create(path, schema, compression)?;
+                let sink = ParquetSink::create(path, schema, compression, threads)?;
                 (Box::new(ParquetEncoder::new(path, schema)), Box::new(sink))
             }
             FileFormat::Csv(packing) => {

@@ -63,7 +63,7 @@ impl Plan {
             .map_err(|source| arguments(job, source))?;
         let (kept, schema) = output_schema(&schema, &kept, outputs);
         let compression = job.compression.unwrap_or_default();
-        let output = Output::create(&job.output, formats.output, &schema, kept, compression)?;
+        let output = Output::create(&job.output, formats.output, &schema, kept, compression, 1)?;
         let Output { encoder, sink } = output;
         let errors = job
             .errors

@@ -20,18 +20,19 @@ pub struct TableWriter {
 
 impl TableWriter {
     /// Begins a file; its format is what its name says. Columns that the
-    /// format cannot hold are refused.
+    /// format cannot hold are refused. Up to `threads` encode columns.
     pub fn create(
         path: &Path,
         schema: &SchemaRef,
         compression: ParquetCompression,
+        threads: usize,
     ) -> Result<Self, BatchError> {
         let format = FileFormat::of(path).ok_or_else(|| {
             let path = path.to_owned();
             BatchError::UnknownFormat { path, option: "it a name with one of them" }
         })?;
         let columns = schema.fields().len();
-        let output = Output::create(path, format, schema, columns, compression)?;
+        let output = Output::create(path, format, schema, columns, compression, threads)?;
         Ok(Self { output, schema: SchemaRef::clone(schema) })
     }
 

@@ -225,7 +225,7 @@ fn write_events(
     // The later rows in the file that is read first.
     for (part, rows) in [("a", half..batch.num_rows()), ("b", 0..half)] {
         let path = folder.join(format!("{}.{part}.{ending}", source.name));
-        let mut writer = TableWriter::create(&path, &schema, ParquetCompression::default())?;
+        let mut writer = TableWriter::create(&path, &schema, ParquetCompression::default(), 2)?;
         writer.write(&batch.slice(rows.start, rows.len()))?;
         writer.commit()?;
     }
@@ -263,7 +263,7 @@ fn write_labels(case: &Case, questions: &[&Question], path: &Path) -> anyhow::Re
     add(&|question: &Question| &question.entity)?;
     add(&|question: &Question| &question.request)?;
     let schema = Arc::new(Schema::new(fields));
-    let mut writer = TableWriter::create(path, &schema, ParquetCompression::default())?;
+    let mut writer = TableWriter::create(path, &schema, ParquetCompression::default(), 2)?;
     writer.write(&RecordBatch::try_new(schema, columns)?)?;
     Ok(writer.commit()?)
 }

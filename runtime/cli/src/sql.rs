@@ -264,7 +264,9 @@ impl<'a> Console<'a> {
     ) -> anyhow::Result<Written> {
         let compression = self.arguments.compression.unwrap_or_default();
         let failed = |error| explained(SqlError::Files(error));
-        let mut writer = TableWriter::create(output, rows.schema(), compression).map_err(failed)?;
+        // The query has threads of its own, and computes meanwhile.
+        let mut writer =
+            TableWriter::create(output, rows.schema(), compression, 1).map_err(failed)?;
         let mut written = 0;
         while let Some(batch) = rows.next_batch(cancelled).map_err(explained)? {
             writer.write(&batch).map_err(failed)?;

@@ -156,8 +156,9 @@ impl Attempt<'_> {
         let plan = Operator::plan(top, answers, Arc::clone(&schema), 1);
 
         let output = job.output.as_ref();
-        let mut writer =
-            output.map(|path| TableWriter::create(path, &schema, job.compression)).transpose()?;
+        let mut writer = output
+            .map(|path| TableWriter::create(path, &schema, job.compression, job.resources.threads))
+            .transpose()?;
         let mut write = |batch: RecordBatch| match &mut writer {
             Some(writer) => writer.write(&batch),
             None => Ok(()),

@@ -336,7 +336,9 @@ impl Operate for PointInTime {
             let bytes = rows.as_ref().map_or(Ok(0), slice_bytes)? + slice_bytes(&labels)?;
             let _room = this.room.enter(bytes).await?;
             this.job.check()?;
-            let answers = this.evaluate(rows, &labels).map_err(|error| this.job.fail(error))?;
+            // Long work: what waits for this thread goes on on another one.
+            let answers = tokio::task::block_in_place(|| this.evaluate(rows, &labels));
+            let answers = answers.map_err(|error| this.job.fail(error))?;
             Ok((answers.num_rows() > 0).then_some(answers))
         };
         let answers = stream::once(answers).filter_map(async |batch| batch.transpose());

@@ -14,6 +14,10 @@ const WRITE: &str = "write records";
 /// A pipeline ends with the record that makes it as large as this.
 const PIPELINE_BYTES: usize = 256 << 10;
 const PIPELINE_RECORDS: usize = 1_000;
+/// About so many bytes write a record, beside its parts.
+const COMMAND_BYTES: usize = 256;
+/// About so many bytes a part has beside its value.
+const PART_BYTES: usize = 96;
 
 impl RedisStore {
     pub(super) async fn write_records(
@@ -49,7 +53,11 @@ impl RedisStore {
         records: &[Record],
         mode: WriteMode,
     ) -> Result<Written, StoreError> {
-        let mut commands = Commands::default();
+        let bytes = |record: &Record| -> usize {
+            let parts = record.parts.iter();
+            COMMAND_BYTES + parts.map(|part| PART_BYTES + part.value.len()).sum::<usize>()
+        };
+        let mut commands = Commands::with_capacity(records.iter().map(bytes).sum());
         // How many parts a command writes; none of those that remove.
         let mut parts = Vec::with_capacity(records.len() * 2);
         for record in records {
