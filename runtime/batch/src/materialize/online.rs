@@ -3,10 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use unskew_executor::rows::key_hashes;
 use unskew_executor::service::ViewOperator;
 use unskew_executor::stored::{EntityRecord, Part, PartKind, PartVersion, RecordSlice};
 use unskew_store::{OnlineStore, Record, TableId, WriteMode};
@@ -19,6 +22,8 @@ use crate::materialize::slices::{
 
 /// Records that are written at a time, and writes that are under way at once.
 const RECORDS: usize = 1_000;
+/// About so many rows become records at a time.
+const GROUP_ROWS: usize = 1 << 15;
 const WRITES: usize = 4;
 
 /// Fills the online store with what the offline store has of a view.
@@ -63,16 +68,21 @@ impl OnlineFiller<'_> {
         covered_until: i64,
         days: &BTreeSet<Day>,
     ) -> Result<(), BatchError> {
-        let mut known: HashSet<Vec<u8>> = HashSet::new();
+        let mut known: HashSet<Bytes> = HashSet::new();
         for day in days.iter().rev().filter(|day| **day <= day_of(covered_until)) {
             self.check()?;
             let Some(rows) = self.read(&BTreeSet::from([*day])).await? else { continue };
             let slice = RecordSlice { from: i64::MIN, until: covered_until, covered_until };
-            let mut records = self.records(&rows, &slice)?;
-            records.retain(|record| !known.contains(&record.entity));
-            let done = records.iter().filter(|record| record.drop_rows_below.is_some());
-            known.extend(done.map(|record| record.entity.clone()));
-            self.write(generation, records, WriteMode::Fresh).await?;
+            let new = |records: &mut Vec<Record>| {
+                records.retain(|record| !known.contains(&record.entity));
+                for record in records {
+                    // In a generation that is being built there is nothing older to drop.
+                    if record.drop_rows_below.take().is_some() {
+                        known.insert(record.entity.clone());
+                    }
+                }
+            };
+            self.write(generation, &rows, &slice, WriteMode::Fresh, new).await?;
         }
         Ok(())
     }
@@ -92,8 +102,7 @@ impl OnlineFiller<'_> {
                 self.check()?;
                 let Some(rows) = self.read(&BTreeSet::from([day])).await? else { continue };
                 let slice = RecordSlice { from: i64::MIN, until, covered_until: until };
-                let records = self.records(&rows, &slice)?;
-                self.write(generation, records, WriteMode::Newer).await?;
+                self.write(generation, &rows, &slice, WriteMode::Newer, |_| ()).await?;
             }
             return self.advance(generation, until, now).await;
         };
@@ -138,8 +147,7 @@ impl OnlineFiller<'_> {
         let emits = self.operator.view().window.emits();
         let times = slice_times(&rows, self.time_column(), emits);
         let rows = rows_within(&rows, &times, &(slice.from..slice.until))?;
-        let records = self.records(&rows, slice)?;
-        self.write(generation, records, mode).await
+        self.write(generation, &rows, slice, mode, |_| ()).await
     }
 
     fn time_column(&self) -> usize {
@@ -156,31 +164,83 @@ impl OnlineFiller<'_> {
         Ok(Some(concat_batches(&first.schema(), &batches).map_err(internal)?))
     }
 
-    fn records(
-        &self,
-        rows: &RecordBatch,
-        slice: &RecordSlice,
-    ) -> Result<Vec<EntityRecord>, BatchError> {
-        let failed = |source| BatchError::Training { source: Box::new(source) };
-        self.operator.records(rows, slice).map_err(failed)
-    }
-
+    /// Writes what the store keeps of some rows, group of entities by group:
+    /// one is made on a thread of its own while another is on its way. `adjust`
+    /// sees all records first.
     async fn write(
         &mut self,
         generation: u64,
-        records: Vec<EntityRecord>,
+        rows: &RecordBatch,
+        slice: &RecordSlice,
         mode: WriteMode,
+        mut adjust: impl FnMut(&mut Vec<Record>),
     ) -> Result<(), BatchError> {
-        self.entities += records.len() as u64;
-        self.parts += records.iter().map(|record| record.parts.len() as u64).sum::<u64>();
-        let records: Vec<Record> = records.into_iter().map(stored).collect();
-        let (online, table) = (self.online, self.table);
-        let writes = futures::stream::iter(records.chunks(RECORDS))
-            .map(|records| online.write(table, generation, records, mode))
-            .buffer_unordered(WRITES);
-        writes.try_for_each(|_| async { Ok(()) }).await?;
+        let (operator, online, table) = (self.operator, self.online, self.table);
+        let groups = grouped(rows, self.time_column())?;
+        let (sender, mut made) = mpsc::channel::<Result<Vec<Record>, BatchError>>(2);
+        let (entities, parts) = (&mut self.entities, &mut self.parts);
+        let cancelled = self.cancelled;
+        // The runtime's other threads go on; this one waits for both.
+        tokio::task::block_in_place(|| {
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    for group in groups {
+                        let failed = |source| BatchError::Training { source: Box::new(source) };
+                        let records = operator.records(&group, slice).map_err(failed);
+                        let records = records
+                            .map(|records| records.into_iter().map(stored).collect::<Vec<_>>());
+                        // Nobody listens where a write has failed.
+                        if sender.blocking_send(records).is_err() {
+                            return;
+                        }
+                    }
+                });
+                // It owns the receiver: where it ends, the other thread does.
+                Handle::current().block_on(async move {
+                    while let Some(records) = made.recv().await {
+                        let mut records = records?;
+                        adjust(&mut records);
+                        *entities += records.len() as u64;
+                        *parts +=
+                            records.iter().map(|record| record.parts.len() as u64).sum::<u64>();
+                        let writes = futures::stream::iter(records.chunks(RECORDS))
+                            .map(|records| online.write(table, generation, records, mode))
+                            .buffer_unordered(WRITES);
+                        writes.try_for_each(|_| async { Ok(()) }).await?;
+                        if cancelled() {
+                            return Err(BatchError::Cancelled);
+                        }
+                    }
+                    Ok(())
+                })
+            })
+        })?;
         self.check()
     }
+}
+
+/// The rows of a table in pieces of some size, each of whole entities; `keys`
+/// is how many columns their join keys are. Rows of an entity keep their order.
+fn grouped(rows: &RecordBatch, keys: usize) -> Result<Vec<RecordBatch>, BatchError> {
+    let groups = (rows.num_rows() / GROUP_ROWS + 1) as u64;
+    if groups == 1 {
+        return Ok(vec![rows.clone()]);
+    }
+    let hashes = key_hashes(&rows.columns()[..keys], rows.num_rows());
+    let of: Vec<usize> =
+        hashes.into_iter().map(|hash| (((hash >> 32) * groups) >> 32) as usize).collect();
+    let mut starts = vec![0; groups as usize + 1];
+    of.iter().for_each(|group| starts[group + 1] += 1);
+    (1..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
+    let mut next = starts.clone();
+    let mut order = vec![0_u32; of.len()];
+    for (row, group) in (0_u32..).zip(of) {
+        order[next[group]] = row;
+        next[group] += 1;
+    }
+    let sorted = take_record_batch(rows, &UInt32Array::from(order)).map_err(internal)?;
+    let piece = |ends: &[usize]| sorted.slice(ends[0], ends[1] - ends[0]);
+    Ok(starts.windows(2).filter(|ends| ends[1] > ends[0]).map(piece).collect())
 }
 
 fn within_days(times: Range<i64>) -> Range<Day> {
