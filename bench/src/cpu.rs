@@ -23,20 +23,6 @@ fn used(who: libc::c_int) -> Duration {
         .sum()
 }
 
-/// Waits for a process, and says how it ended and the most memory that was
-/// resident at a time, in bytes (Linux).
-pub(crate) fn wait_for_peak(process: u32) -> anyhow::Result<(bool, u64)> {
-    let mut usage = MaybeUninit::<libc::rusage>::uninit();
-    let mut status = 0;
-    // SAFETY: both pointers are to places of the right size; the struct is written where it succeeds.
-    let usage = unsafe {
-        let ended = libc::wait4(process as i32, &raw mut status, 0, usage.as_mut_ptr());
-        anyhow::ensure!(ended == process as i32, "process {process} cannot be waited for");
-        usage.assume_init()
-    };
-    Ok((status == 0, usage.ru_maxrss as u64 * 1024))
-}
-
 /// Of another process and all that descend from it, as far as they live (Linux).
 pub(crate) fn of_other(process: u32) -> anyhow::Result<Duration> {
     // SAFETY: it only reads a setting of the system.

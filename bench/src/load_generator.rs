@@ -47,26 +47,36 @@ pub(crate) struct Answered {
 /// Sends load to a server, whose processes are those of `server` and its
 /// children. Any answer but 200 is an error.
 pub(crate) async fn send(target: &Target, load: Load, server: u32) -> anyhow::Result<Answered> {
-    let next = Arc::new(AtomicUsize::new(0));
     let before = cpu::of_other(server)?;
     let start = Instant::now();
+    let mut latencies = match load.rate {
+        None => unpaced(target, load, start).await?,
+        Some(rate) => {
+            let target = target.clone();
+            tokio::task::spawn_blocking(move || paced(&target, load, rate, start)).await??
+        }
+    };
+    let (taken, used) = (start.elapsed(), cpu::of_other(server)? - before);
+    ensure!(!latencies.is_empty(), "nothing was answered");
+    let requests = latencies.len() as f64;
+    Ok(Answered {
+        per_cpu_second: requests / used.as_secs_f64(),
+        per_second: requests / taken.as_secs_f64(),
+        latencies: [0.5, 0.95, 0.99].map(|part| quantile(&mut latencies, part)),
+    })
+}
+
+/// Each connection asks as soon as it is answered.
+async fn unpaced(target: &Target, load: Load, start: Instant) -> anyhow::Result<Vec<f64>> {
+    let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = Vec::new();
-    for connection in 0..load.connections {
+    for _ in 0..load.connections {
         let (target, next) = (target.clone(), Arc::clone(&next));
         tasks.push(tokio::spawn(async move {
-            let mut connection = Connection::open(target.port, connection).await?;
+            let mut connection = Connection::open(target.port).await?;
             let mut latencies = Vec::new();
-            let every = load.rate.map(|rate| load.connections as f64 / rate);
             while start.elapsed() < load.duration {
-                // Counted from when it was due: a server that stalls is not spared the requests of that time.
-                let mut sent = Instant::now();
-                if let Some(every) = every {
-                    let offset = connection.number as f64 / load.connections as f64;
-                    let due =
-                        start + Duration::from_secs_f64(every * (latencies.len() as f64 + offset));
-                    tokio::time::sleep_until(due.into()).await;
-                    sent = due;
-                }
+                let sent = Instant::now();
                 let body = next.fetch_add(1, Ordering::Relaxed) % target.bodies.len();
                 connection.ask(&target.path, &target.bodies[body]).await?;
                 latencies.push(sent.elapsed().as_nanos() as f64);
@@ -78,13 +88,39 @@ pub(crate) async fn send(target: &Target, load: Load, server: u32) -> anyhow::Re
     for task in tasks {
         latencies.extend(task.await??);
     }
-    let (taken, used) = (start.elapsed(), cpu::of_other(server)? - before);
-    ensure!(!latencies.is_empty(), "nothing was answered");
-    let requests = latencies.len() as f64;
-    Ok(Answered {
-        per_cpu_second: requests / used.as_secs_f64(),
-        per_second: requests / taken.as_secs_f64(),
-        latencies: [0.5, 0.95, 0.99].map(|part| quantile(&mut latencies, part)),
+    Ok(latencies)
+}
+
+/// Each connection asks when it is time to. They have threads of their own: a
+/// runtime's timer is a millisecond wide.
+fn paced(target: &Target, load: Load, rate: f64, start: Instant) -> anyhow::Result<Vec<f64>> {
+    let every = load.connections as f64 / rate;
+    let connection = |number: usize| -> anyhow::Result<Vec<f64>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        runtime.block_on(async {
+            let mut connection = Connection::open(target.port).await?;
+            let offset = number as f64 / load.connections as f64;
+            let mut latencies = Vec::new();
+            while start.elapsed() < load.duration {
+                let due = every * (latencies.len() as f64 + offset);
+                let due = start + Duration::from_secs_f64(due);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let body = (latencies.len() * load.connections + number) % target.bodies.len();
+                connection.ask(&target.path, &target.bodies[body]).await?;
+                // Counted from when it was due: a server that stalls is not spared the requests of that time.
+                latencies.push(due.elapsed().as_nanos() as f64);
+            }
+            Ok(latencies)
+        })
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..load.connections).map(|number| scope.spawn(move || connection(number))).collect();
+        let mut latencies = Vec::new();
+        for thread in threads {
+            latencies.extend(thread.join().map_err(|_| anyhow::anyhow!("a connection failed"))??);
+        }
+        Ok(latencies)
     })
 }
 
@@ -92,14 +128,13 @@ pub(crate) async fn send(target: &Target, load: Load, server: u32) -> anyhow::Re
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
-    number: usize,
 }
 
 impl Connection {
-    pub(crate) async fn open(port: u16, number: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn open(port: u16) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::new(), number })
+        Ok(Self { stream, buffer: Vec::new() })
     }
 
     /// Sends one request, and gives the body of its answer.

@@ -49,7 +49,7 @@ impl Ours {
 
     pub(super) fn ask(&self, port: u16, path: &str, body: &Value) -> anyhow::Result<Vec<u8>> {
         self.runtime.block_on(async {
-            let mut connection = Connection::open(port, 0).await?;
+            let mut connection = Connection::open(port).await?;
             Ok(connection.ask(path, &body.to_string()).await?.to_vec())
         })
     }
@@ -285,7 +285,7 @@ pub(super) fn start(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         let start = std::time::Instant::now();
         let server = Server::unskew(bench, folder.path())?;
         runtime.block_on(async {
-            let mut connection = Connection::open(server.port, 0).await?;
+            let mut connection = Connection::open(server.port).await?;
             connection.ask("/get-online-features", &body).await?;
             anyhow::Ok(start.elapsed())
         })

@@ -192,7 +192,7 @@ pub(super) fn trailing(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         })
         .collect();
     let answer = runtime.block_on(async {
-        let mut connection = Connection::open(server.port, 0).await?;
+        let mut connection = Connection::open(server.port).await?;
         let answer = connection.ask("/get-online-features", &bodies[0]).await?;
         Ok::<Value, anyhow::Error>(serde_json::from_slice(answer)?)
     })?;
