@@ -50,14 +50,18 @@ use crate::interrupt::Interrupt;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Keeps memory that is freed for a second, for whoever asks next: to give it
-/// back to the system and take it again costs more than most work on it.
+/// Keeps memory that is freed for about a second, for whoever asks next: to
+/// give it back to the system and take it again costs more than most work on
+/// it. `MIMALLOC_PURGE_DELAY` says otherwise.
 fn keep_freed_memory() {
     /// `mi_option_purge_delay`, which the bindings do not name.
     const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    const MILLISECONDS: std::ffi::c_long = 1_000;
-    // SAFETY: it sets a number, before there is another thread.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, MILLISECONDS) }
+    /// Ten times as long for whole regions of memory.
+    const MILLISECONDS: std::ffi::c_long = 100;
+    if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
+        // SAFETY: it sets a number, before there is another thread.
+        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, MILLISECONDS) }
+    }
 }
 
 fn main() -> ExitCode {

@@ -14,8 +14,6 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// How many jobs wait at most; more are refused at once.
 const QUEUE: usize = 256;
-/// How much less of the processor these threads get (the `nice` value).
-const NICENESS: i32 = 15;
 
 /// Threads for modules that are known to be slow.
 #[derive(Clone)]
@@ -73,7 +71,7 @@ impl SlowLane {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>) {
-    make_nice();
+    stand_behind_all();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
@@ -84,19 +82,20 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     }
 }
 
+/// Has this thread run while no other wants to: whoever comes takes the
+/// processor from it at once, not at the end of its turn.
 #[cfg(target_os = "linux")]
-fn make_nice() {
-    // SAFETY: it takes numbers and touches no memory; 0 names this thread alone on Linux.
-    let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+fn stand_behind_all() {
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: it reads the struct, which lives through the call; 0 names this thread alone.
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
     if done != 0 {
         tracing::debug!("the threads for slow modules could not be put behind the others");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn make_nice() {
-    let _ = NICENESS;
-}
+fn stand_behind_all() {}
 
 #[cfg(test)]
 mod tests {
