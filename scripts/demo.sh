@@ -27,7 +27,7 @@ run() {
 }
 
 heading "1. Building Unskew (some minutes the first time)"
-cargo build --release --workspace --locked
+cargo build --release --workspace --locked --bin unskew --bin unskew-datagen --bin unskew-show
 
 heading "2. Writing $rows e-commerce events to $events"
 mkdir -p "$output"

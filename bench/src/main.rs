@@ -29,6 +29,10 @@ use clap::Parser;
 use crate::figures::{Bench, FIGURES};
 use crate::race::{Alone, Plan};
 
+/// The same as that of `unskew`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Measures the host against named floors and peers, and prints one table.")]
 struct Arguments {

@@ -48,17 +48,21 @@ pub fn evaluate_tiles(
     for (place, TileKey { entity, partition: _, resolution, start }) in (0..).zip(&tiles.keys) {
         by_entity.entry((*entity, *resolution, *start)).or_default().push(place);
     }
-    let heads = Heads::new(resolutions, head, questions);
-    let longest = |time: i64| aggregates.iter().map(|a| a.window).min_by_key(|w| w.tail(time));
+    let heads = Heads::new(resolutions, head, head_order, questions);
+    let mut windows: Vec<TrailingWindow> = Vec::new();
+    for aggregate in aggregates {
+        if !windows.contains(&aggregate.window) {
+            windows.push(aggregate.window);
+        }
+    }
+    let longest = |time: i64| windows.iter().copied().min_by_key(|window| window.tail(time));
     let mut newest = vec![None; questions.len()];
     let mut read = HashMap::new();
     for (question, (entity, time)) in questions.entities().iter().zip(questions.times()).enumerate()
     {
-        let mut windows: Vec<TrailingWindow> = aggregates.iter().map(|a| a.window).collect();
-        windows.dedup();
-        for window in windows {
+        for window in &windows {
             let mut places = Vec::new();
-            for slice in resolutions.cover(&window, *time) {
+            for slice in resolutions.cover(window, *time) {
                 let found = by_entity.get(&(*entity, slice.resolution, slice.start));
                 places.extend(found.into_iter().flatten().copied());
             }
@@ -67,53 +71,93 @@ pub fn evaluate_tiles(
             {
                 return Err(not_visible(&tiles.keys[*place as usize], *time));
             }
-            if Some(window) == longest(*time) {
+            if Some(*window) == longest(*time) {
                 let facts = places.iter().map(|place| tiles.facts[*place as usize].newest_event);
                 newest[question] = facts.max().max(heads.newest[question]);
             }
-            read.insert((question, window), places);
+            read.insert((question, *window), places);
         }
     }
-    let (mut values, mut failures) = (Vec::new(), Vec::new());
-    for aggregate in aggregates {
-        let kernel = &*tiles.kernels[aggregate.kernel];
-        let mut graph = MergeGraph::default();
-        let mut used = Vec::new();
-        let nodes: Vec<NodeId> = (0..questions.len())
-            .map(|question| {
-                let mut parts: Vec<NodeId> = Vec::new();
-                for place in &read[&(question, aggregate.window)] {
-                    parts.push(NodeId::leaf(TILE, used.len() as u32));
+    let mut values: Vec<Option<Outcome>> = aggregates.iter().map(|_| None).collect();
+    let mut failures = vec![FoldFailures::default(); aggregates.len()];
+    for kernel in 0..tiles.kernels.len() {
+        let of_kernel: Vec<usize> =
+            (0..aggregates.len()).filter(|at| aggregates[*at].kernel == kernel).collect();
+        if of_kernel.is_empty() {
+            continue;
+        }
+        let (found, failed) = answers_of(tiles, &heads, questions, aggregates, &of_kernel, &read)?;
+        for (at, found) in of_kernel.into_iter().zip(found) {
+            (values[at], failures[at]) = (Some(found), failed.clone());
+        }
+    }
+    let values = values.into_iter().map(|found| found.expect("each has a kernel")).collect();
+    Ok(TrailingAnswers { newest: questions.unsorted(newest), values, failures })
+}
+
+/// The answers of all aggregates of one kernel, which differ in their windows
+/// alone: one graph of merges has all of them, so that each of its levels is
+/// one call. And the rows of the head that failed.
+fn answers_of(
+    tiles: &Tiles,
+    heads: &Heads<'_>,
+    questions: &Questions,
+    aggregates: &[TiledAggregate],
+    of_kernel: &[usize],
+    read: &HashMap<(usize, TrailingWindow), Vec<u32>>,
+) -> Result<(Vec<Outcome>, FoldFailures), KernelError> {
+    let first = &aggregates[of_kernel[0]];
+    let kernel = &*tiles.kernels[first.kernel];
+    let mut graph = MergeGraph::default();
+    let mut used = Vec::new();
+    let mut leaves: HashMap<u32, NodeId> = HashMap::new();
+    let mut windows: Vec<(TrailingWindow, Vec<NodeId>)> = Vec::new();
+    for at in of_kernel {
+        let window = aggregates[*at].window;
+        if windows.iter().any(|(known, _)| *known == window) {
+            continue;
+        }
+        let node = |question: usize| {
+            let leaf = |place: &u32| {
+                *leaves.entry(*place).or_insert_with(|| {
                     used.push(*place);
-                }
-                parts.push(NodeId::leaf(HEAD, question as u32));
-                graph.merge_all(&mut parts).unwrap_or(NodeId::leaf(EMPTY, 0))
-            })
-            .collect();
-        let mut states = tiles.states(aggregate.kernel).take(&used);
-        let (rows, groups) = heads.counted(aggregate.filter.as_ref());
-        let indices = UInt32Array::from(rows.clone());
-        let inputs = aggregate.inputs.iter().map(|input| take(input, &indices, None));
-        let inputs = inputs.collect::<Result<Vec<_>, _>>().map_err(|error| {
-            let aggregate = kernel.output().name.to_string();
-            KernelError::WrongInput { aggregate, reason: error.to_string() }
-        })?;
-        let order = head_order.take(&rows);
-        let mut of_head = kernel.partial(&inputs, &order, &groups, questions.len())?;
-        let mut failed = FoldFailures::default();
-        failed.add(of_head.take_row_errors(), |row| rows[row] as usize);
-        failures.push(failed);
-        states.append(of_head);
-        states.append(nothing(kernel, 1)?);
-        let schedule = graph.scheduled([used.len(), questions.len(), 1]);
-        let states = schedule.run(states)?;
+                    NodeId::leaf(TILE, used.len() as u32 - 1)
+                })
+            };
+            let mut parts: Vec<NodeId> = read[&(question, window)].iter().map(leaf).collect();
+            parts.push(NodeId::leaf(HEAD, question as u32));
+            graph.merge_all(&mut parts).unwrap_or(NodeId::leaf(EMPTY, 0))
+        };
+        windows.push((window, (0..questions.len()).map(node).collect()));
+    }
+    let mut states = tiles.states(first.kernel).take(&used);
+    let (rows, groups) = heads.counted(first.filter.as_ref());
+    let indices = UInt32Array::from(rows.clone());
+    let inputs = first.inputs.iter().map(|input| take(input, &indices, None));
+    let inputs = inputs.collect::<Result<Vec<_>, _>>().map_err(|error| {
+        let aggregate = kernel.output().name.to_string();
+        KernelError::WrongInput { aggregate, reason: error.to_string() }
+    })?;
+    let order = heads.order.take(&rows);
+    let mut of_head = kernel.partial(&inputs, &order, &groups, questions.len())?;
+    let mut failed = FoldFailures::default();
+    failed.add(of_head.take_row_errors(), |row| rows[row] as usize);
+    states.append(of_head);
+    states.append(nothing(kernel, 1)?);
+    let schedule = graph.scheduled([used.len(), questions.len(), 1]);
+    let states = schedule.run(states)?;
+    let places: Vec<u32> = (0..questions.len() as u32).collect();
+    let data_type = kernel.output().data_type.to_arrow();
+    let mut answers = Vec::with_capacity(of_kernel.len());
+    for at in of_kernel {
+        let window = aggregates[*at].window;
+        let nodes = windows.iter().find(|(known, _)| *known == window);
+        let nodes = nodes.map_or(&[][..], |(_, nodes)| nodes);
         let rows: Vec<u32> = nodes.iter().map(|node| schedule.row(*node)).collect();
         let outcome: Outcome = states.finish_of(&rows)?;
-        let places: Vec<u32> = (0..questions.len() as u32).collect();
-        let data_type = kernel.output().data_type.to_arrow();
-        values.push(questions.outcome(vec![(outcome, places.into())], &data_type)?);
+        answers.push(questions.outcome(vec![(outcome, places.clone().into())], &data_type)?);
     }
-    Ok(TrailingAnswers { newest: questions.unsorted(newest), values, failures })
+    Ok((answers, failed))
 }
 
 fn not_visible(key: &TileKey, time: i64) -> KernelError {
@@ -127,7 +171,9 @@ fn not_visible(key: &TileKey, time: i64) -> KernelError {
 }
 
 /// The rows of the head that each question sees.
-struct Heads {
+struct Heads<'a> {
+    /// The keys of all rows.
+    order: &'a RowOrder,
     rows: Vec<u32>,
     /// The question of each, by its place in the sorted order.
     questions: Vec<u32>,
@@ -135,10 +181,15 @@ struct Heads {
     newest: Vec<Option<i64>>,
 }
 
-impl Heads {
-    fn new(resolutions: &TileResolutions, head: &EventIndex, questions: &Questions) -> Self {
-        let mut heads =
-            Self { rows: Vec::new(), questions: Vec::new(), newest: vec![None; questions.len()] };
+impl<'a> Heads<'a> {
+    fn new(
+        resolutions: &TileResolutions,
+        head: &EventIndex,
+        order: &'a RowOrder,
+        questions: &Questions,
+    ) -> Self {
+        let newest = vec![None; questions.len()];
+        let mut heads = Self { order, rows: Vec::new(), questions: Vec::new(), newest };
         for (entity, asked) in questions.by_entity(head.entity_count()) {
             let places = head.places(entity);
             let events = &head.events()[places.clone()];
