@@ -194,7 +194,8 @@ pub(super) fn state(_: &Bench) -> anyhow::Result<Vec<Figure>> {
         let what = format!(
             "states of count, sum, variance and p95 in {WINDOWS} windows after {events} events"
         );
-        let mut figure = Figure::ratio(format!("kernel.state.{events}"), &what, "nothing");
+        let mut figure =
+            Figure::ratio(format!("kernel.state.{}", figures.len() + 1), &what, "nothing");
         figure.unit = "B";
         figure.value = (WINDOWS * bytes.len()) as f64;
         figures.push(figure.held_to(must, goal));
