@@ -59,7 +59,7 @@ pub(crate) struct ParquetSink {
     file: SerializedFileWriter<OutputFile>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
-    /// Of the row group that is written.
+    /// Of the row group that is written, if it has rows.
     columns: Vec<ArrowColumnWriter>,
     rows: usize,
     groups: usize,
@@ -117,7 +117,7 @@ impl ParquetSink {
 
     /// Encodes rows that fit the row group.
     fn encode(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
-        if self.columns.is_empty() {
+        if self.rows == 0 {
             self.columns = self.factory.create_column_writers(self.groups)?;
         }
         self.rows += batch.num_rows();
@@ -151,7 +151,7 @@ impl ParquetSink {
 
     /// Ends the row group, if one was begun.
     fn end_group(&mut self) -> Result<(), ParquetError> {
-        if self.columns.is_empty() {
+        if self.rows == 0 {
             return Ok(());
         }
         let mut group = self.file.next_row_group()?;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::runtime::Handle;
@@ -19,6 +19,7 @@ use crate::materialize::offline_tables::OfflineTables;
 use crate::materialize::slices::{
     DAY_US, Day, day_of, days_within, internal, rows_within, slice_times,
 };
+use crate::partition::{bucket_of, in_order_of_buckets};
 
 /// Records that are written at a time, and writes that are under way at once.
 const RECORDS: usize = 1_000;
@@ -214,32 +215,18 @@ impl OnlineFiller<'_> {
                     Ok(())
                 })
             })
-        })?;
-        self.check()
+        })
     }
 }
 
 /// The rows of a table in pieces of some size, each of whole entities; `keys`
 /// is how many columns their join keys are. Rows of an entity keep their order.
 fn grouped(rows: &RecordBatch, keys: usize) -> Result<Vec<RecordBatch>, BatchError> {
-    let groups = (rows.num_rows() / GROUP_ROWS + 1) as u64;
-    if groups == 1 {
-        return Ok(vec![rows.clone()]);
-    }
+    let groups = rows.num_rows() / GROUP_ROWS + 1;
     let hashes = key_hashes(&rows.columns()[..keys], rows.num_rows());
-    let of: Vec<usize> =
-        hashes.into_iter().map(|hash| (((hash >> 32) * groups) >> 32) as usize).collect();
-    let mut starts = vec![0; groups as usize + 1];
-    of.iter().for_each(|group| starts[group + 1] += 1);
-    (1..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
-    let mut next = starts.clone();
-    let mut order = vec![0_u32; of.len()];
-    for (row, group) in (0_u32..).zip(of) {
-        order[next[group]] = row;
-        next[group] += 1;
-    }
-    let sorted = take_record_batch(rows, &UInt32Array::from(order)).map_err(internal)?;
-    let piece = |ends: &[usize]| sorted.slice(ends[0], ends[1] - ends[0]);
+    let of: Vec<u32> = hashes.into_iter().map(|hash| bucket_of(hash, groups)).collect();
+    let (sorted, starts) = in_order_of_buckets(rows, &of, 0, groups).map_err(internal)?;
+    let piece = |ends: &[u32]| sorted.slice(ends[0] as usize, (ends[1] - ends[0]) as usize);
     Ok(starts.windows(2).filter(|ends| ends[1] > ends[0]).map(piece).collect())
 }
 

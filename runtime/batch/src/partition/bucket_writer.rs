@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
 
 use crate::error::BatchError;
 use crate::partition::bucket_store::{BucketStore, Chunk};
+use crate::partition::division::in_order_of_buckets;
 
 /// Gathers rows of one thread, and divides them into the buckets of a store.
 pub(crate) struct BucketWriter {
@@ -57,23 +58,9 @@ impl BucketWriter {
             Ok([batch]) => batch,
             Err(batches) => concat_batches(self.store.schema(), &batches).map_err(failed)?,
         };
-        let first = *first;
-        let mut starts = vec![0_u32; (last - first) as usize + 2];
-        buckets.iter().for_each(|bucket| starts[(bucket - first) as usize + 1] += 1);
-        (1..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
-        let batch = match buckets.is_sorted() {
-            true => batch,
-            false => {
-                let mut next = starts.clone();
-                let mut order = vec![0_u32; buckets.len()];
-                for (row, bucket) in buckets.iter().enumerate() {
-                    let place = &mut next[(bucket - first) as usize];
-                    order[*place as usize] = row as u32;
-                    *place += 1;
-                }
-                take_record_batch(&batch, &UInt32Array::from(order)).map_err(failed)?
-            }
-        };
+        let (first, count) = (*first, (last - first) as usize + 1);
+        let (batch, starts) =
+            in_order_of_buckets(&batch, &buckets, first, count).map_err(failed)?;
         self.store.add(Chunk::new(batch, first as usize, starts))
     }
 }

@@ -19,6 +19,7 @@ use crate::job_state::JobState;
 use crate::operator::{Operate, batches, joined};
 use crate::partition::bucket_store::BucketStore;
 use crate::partition::bucket_writer::BucketWriter;
+use crate::partition::division::bucket_of;
 
 /// Divides rows by the hash of their join keys: each partition of its output is
 /// a bucket, which holds whole entities, as one batch at most.
@@ -46,12 +47,6 @@ pub(crate) enum NullKeys {
     LeaveOut,
     /// They are kept, as questions that nobody can answer.
     Keep,
-}
-
-/// The bucket of a hash.
-fn bucket_of(hash: u64, buckets: usize) -> u32 {
-    // Its high bits: tables of entities use the low ones.
-    (((hash >> 32) * buckets as u64) >> 32) as u32
 }
 
 impl EntityPartition {

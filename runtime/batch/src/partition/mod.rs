@@ -4,8 +4,10 @@
 
 mod bucket_store;
 mod bucket_writer;
+mod division;
 mod entity_partition;
 
 pub(crate) use bucket_store::BucketStore;
 pub(crate) use bucket_writer::BucketWriter;
+pub(crate) use division::{bucket_of, in_order_of_buckets};
 pub(crate) use entity_partition::{EntityPartition, NullKeys};
