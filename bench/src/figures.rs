@@ -20,8 +20,9 @@ mod wasm_aggregate;
 mod windows;
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use unskew_host::{CompiledModule, Host, HostConfig, Isolation, NanPolicy};
 
 use crate::guests::Guests;
@@ -94,6 +95,15 @@ impl Bench {
             .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/unskew")))
             .context("set UNSKEW_CACHE_DIR: HOME is not set")?;
         Ok(Self { plan, guests: Guests { cache_dir } })
+    }
+
+    /// `unskew` as it was built beside this, with the same cache.
+    pub(crate) fn unskew(&self) -> anyhow::Result<Command> {
+        let unskew = std::env::current_exe()?.with_file_name("unskew");
+        ensure!(unskew.is_file(), "there is no {}; `make bench` builds it", unskew.display());
+        let mut command = Command::new(unskew);
+        command.arg("--cache-dir").arg(&self.guests.cache_dir);
+        Ok(command)
     }
 
     /// A module in a host with its defaults but for these two.

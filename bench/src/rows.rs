@@ -1,11 +1,27 @@
 //! The rows that are measured: the same in every run.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
+use arrow::array::{ArrayRef, Float64Array, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+/// Times in microseconds, UTC.
+pub(crate) fn times(values: Vec<i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+}
+
+/// Writes a file as the library's defaults have it.
+pub(crate) fn write_parquet(path: &Path, rows: &RecordBatch) -> anyhow::Result<()> {
+    let mut writer = ArrowWriter::try_new(File::create(path)?, rows.schema(), None)?;
+    writer.write(rows)?;
+    writer.close()?;
+    Ok(())
+}
 
 /// Rows of a full batch.
 pub(crate) const ROWS: usize = 8192;

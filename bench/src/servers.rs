@@ -86,11 +86,9 @@ impl Server {
 
     /// `unskew serve` of a project.
     pub(crate) fn unskew(bench: &Bench, project: &Path) -> anyhow::Result<Self> {
-        let unskew = std::env::current_exe()?.with_file_name("unskew");
-        ensure!(unskew.is_file(), "there is no {}; `make bench` builds it", unskew.display());
         let port = free_port()?;
-        let mut command = Command::new(unskew);
-        command.arg("--cache-dir").arg(&bench.guests.cache_dir).arg("serve").arg(project);
+        let mut command = bench.unskew()?;
+        command.arg("serve").arg(project);
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
         Self::start(command, port, &project.join("serve.log"))
     }

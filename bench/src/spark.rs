@@ -14,10 +14,10 @@ use anyhow::{Context, ensure};
 use arrow::array::{ArrayRef, AsArray as _, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Float64Type;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::guests::project;
+use crate::rows::write_parquet;
 
 /// What is installed; a change installs anew.
 const PACKAGES: [&str; 4] = ["pyspark==4.3.0", "pyarrow==26.0.1", "pandas==2.3.3", "numpy==2.3.5"];
@@ -127,8 +127,5 @@ fn write(path: &Path, batches: &[RecordBatch]) -> anyhow::Result<()> {
     let rows: ArrayRef = Arc::new(Int64Array::from_iter_values(0..all.num_rows() as i64));
     let (x, y) = (Arc::clone(all.column(0)), Arc::clone(all.column(1)));
     let table = RecordBatch::try_from_iter([("row", rows), ("x", x), ("y", y)])?;
-    let mut writer = ArrowWriter::try_new(File::create(path)?, table.schema(), None)?;
-    writer.write(&table)?;
-    writer.close()?;
-    Ok(())
+    write_parquet(path, &table)
 }

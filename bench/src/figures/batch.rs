@@ -1,29 +1,28 @@
 //! Training sets from files, beside tools that answer the same questions over
 //! the same files: Parquet in, Parquet out, on all cores.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use parquet::arrow::ArrowWriter;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use unskew_datagen::{EventNumbers, Spec};
 
 use super::Bench;
 use crate::peer::Tables;
 use crate::race::median;
 use crate::report::{Figure, time};
-use crate::rows::Random;
+use crate::rows::{Random, times, write_parquet};
 
 const DAYS: u64 = 90;
 /// Turns of each contender, which take seconds each.
 const TURNS: usize = 3;
 
-/// The project that our side runs; `tables.py` asks its peers the same.
-const PROJECT: &str = "\
+/// The latest value of each user's events; `tables.py` asks our peers the same.
+pub(super) const LATEST: &str = "\
 entities:
   - {name: user, join_keys: [{name: user_id, type: int64}]}
 sources:
@@ -39,6 +38,10 @@ feature_views:
     entities: [user]
     source: events
     features: [{name: amount}]
+";
+
+/// And windows of them.
+const TRAILING: &str = "\
   - name: trailing
     entities: [user]
     source: events
@@ -55,10 +58,9 @@ feature_services:
 const WINDOWS: [&str; 5] = ["1h", "6h", "1d", "7d", "30d"];
 
 /// A folder with events, labels and a project over them.
-pub(super) struct Files {
+pub(super) struct Files<'a> {
+    bench: &'a Bench,
     folder: PathBuf,
-    unskew: PathBuf,
-    cache_dir: PathBuf,
 }
 
 /// How large a folder's files are.
@@ -72,16 +74,14 @@ pub(super) struct Size {
 pub(super) const MILLION: u64 = 1_000_000;
 const ASKED: Size = Size { events: 10 * MILLION, labels: 1_000_000, entities: 100_000 };
 
-impl Files {
+impl<'a> Files<'a> {
     /// Made once, and kept in the cache: the generator's seed is fixed.
-    pub(super) fn of(bench: &Bench, size: Size) -> anyhow::Result<Self> {
+    pub(super) fn of(bench: &'a Bench, size: Size) -> anyhow::Result<Self> {
         let Size { events, labels, entities } = size;
-        let cache_dir = bench.guests.cache_dir.clone();
-        let folder = cache_dir.join(format!("bench/batch-{events}-{labels}-{entities}"));
-        let unskew = std::env::current_exe()?.with_file_name("unskew");
-        ensure!(unskew.is_file(), "there is no {}; `make bench` builds it", unskew.display());
+        let name = format!("bench/batch-{events}-{labels}-{entities}");
+        let folder = bench.guests.cache_dir.join(name);
         fs::create_dir_all(&folder)?;
-        let files = Self { folder, unskew, cache_dir };
+        let files = Self { bench, folder };
         if !files.path("labels.parquet").is_file() {
             files.write_events(size)?;
             files.write_labels(size)?;
@@ -105,7 +105,7 @@ impl Files {
             ("amount", Arc::new(Float64Array::from(amounts))),
             ("event_timestamp", times(event_timestamps)),
         ];
-        write(&self.path("events.parquet"), &RecordBatch::try_from_iter(columns)?)
+        write_parquet(&self.path("events.parquet"), &RecordBatch::try_from_iter(columns)?)
     }
 
     /// Of any entity and any time, in no order.
@@ -122,38 +122,27 @@ impl Files {
             ("user_id", Arc::new(Int64Array::from(users))),
             ("event_timestamp", times(at)),
         ];
-        write(&self.path("labels.parquet"), &RecordBatch::try_from_iter(columns)?)
+        write_parquet(&self.path("labels.parquet"), &RecordBatch::try_from_iter(columns)?)
     }
 
     /// `unskew train` of a service, for the labels of this folder.
-    pub(super) fn command(&self, service: &str, output: &Path) -> Command {
-        let mut command = Command::new(&self.unskew);
-        command.args(["--json", "--cache-dir"]).arg(&self.cache_dir).arg("train");
+    pub(super) fn command(&self, service: &str, output: &Path) -> anyhow::Result<Command> {
+        let mut command = self.bench.unskew()?;
+        command.args(["--json", "train"]);
         command.arg("--project").arg(&self.folder).args(["--service", service]);
         command.arg("--labels").arg(self.path("labels.parquet")).arg("--output").arg(output);
-        command
+        Ok(command)
     }
 
     /// The whole process, from its start to its last line.
     fn train(&self, service: &str, output: &Path, more: &[&str]) -> anyhow::Result<Duration> {
-        let mut command = self.command(service, output);
+        let mut command = self.command(service, output)?;
         let start = Instant::now();
         let done = command.args(more).output().context("unskew cannot be run")?;
         let taken = start.elapsed();
         ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         Ok(taken)
     }
-}
-
-fn times(values: Vec<i64>) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
-}
-
-fn write(path: &Path, rows: &RecordBatch) -> anyhow::Result<()> {
-    let mut writer = ArrowWriter::try_new(File::create(path)?, rows.schema(), None)?;
-    writer.write(rows)?;
-    writer.close()?;
-    Ok(())
 }
 
 fn project() -> String {
@@ -166,13 +155,13 @@ fn project() -> String {
         })
     };
     let aggregates: String = WINDOWS.iter().flat_map(aggregate).collect();
-    format!("{PROJECT}{aggregates}{SERVICES}")
+    format!("{LATEST}{TRAILING}{aggregates}{SERVICES}")
 }
 
 /// Ours against each peer in turns; the answers are compared first. What comes
 /// back is our time and the time of the fastest peer, in nanoseconds.
 fn race(
-    files: &Files,
+    files: &Files<'_>,
     service: &str,
     peers: &mut Tables,
     contenders: &[&str],

@@ -20,13 +20,7 @@ const VIEWS: usize = 100;
 pub(super) fn explain(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let dir = bench.guests.cache_dir.join("bench/explain");
     write_project(&dir)?;
-    let unskew = std::env::current_exe()?.with_file_name("unskew");
-    ensure!(unskew.is_file(), "there is no {}; `make bench` builds it", unskew.display());
-    let ours = || {
-        let mut command = Command::new(&unskew);
-        command.args(["--json", "--cache-dir"]).arg(&bench.guests.cache_dir);
-        succeeded(command.arg("explain").arg(&dir).output())
-    };
+    let ours = || succeeded(bench.unskew()?.args(["--json", "explain"]).arg(&dir).output());
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk-guest/python");
     let theirs = |then: &str| {
         let mut command = Command::new(peer::program());

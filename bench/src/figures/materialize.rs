@@ -8,36 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use parquet::arrow::ArrowWriter;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 
 use super::Bench;
+use super::batch::LATEST;
 use crate::race::median;
 use crate::report::Figure;
-use crate::rows::Random;
+use crate::rows::{Random, times, write_parquet};
 use crate::servers::Server;
 
 /// Each of an entity of its own: what is read is what is written.
 const ROWS: usize = 1_000_000;
 const TURNS: usize = 3;
-
-const PROJECT: &str = "\
-entities:
-  - {name: user, join_keys: [{name: user_id, type: int64}]}
-sources:
-  - name: events
-    files: [events.parquet]
-    event_timestamp: event_timestamp
-    fields:
-      - {name: user_id, type: int64}
-      - {name: amount, type: float64}
-      - {name: event_timestamp, type: timestamp}
-feature_views:
-  - name: latest
-    entities: [user]
-    source: events
-    features: [{name: amount}]
-";
 
 /// One event of each user, by time, within a day.
 fn write_events(path: &Path) -> anyhow::Result<()> {
@@ -48,21 +30,14 @@ fn write_events(path: &Path) -> anyhow::Result<()> {
     }
     let every = 86_400_000_000 / ROWS as i64;
     let start = unskew_datagen::START_MICROS;
-    let times = (0..ROWS as i64).map(|row| start + row * every);
+    let at = (0..ROWS as i64).map(|row| start + row * every);
     let amounts = (0..ROWS).map(|_| random.below(1_000_000) as f64 / 7.0);
     let columns: [(&str, ArrayRef); 3] = [
         ("user_id", Arc::new(Int64Array::from(users))),
         ("amount", Arc::new(Float64Array::from_iter_values(amounts))),
-        (
-            "event_timestamp",
-            Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
-        ),
+        ("event_timestamp", times(at.collect())),
     ];
-    let rows = RecordBatch::try_from_iter(columns)?;
-    let mut writer = ArrowWriter::try_new(File::create(path)?, rows.schema(), None)?;
-    writer.write(&rows)?;
-    writer.close()?;
-    Ok(())
+    write_parquet(path, &RecordBatch::try_from_iter(columns)?)
 }
 
 /// A server, and what fills it.
@@ -86,10 +61,8 @@ impl Filled {
                 fs::remove_dir_all(path)?;
             }
         }
-        let unskew = std::env::current_exe()?.with_file_name("unskew");
-        let mut command = Command::new(unskew);
-        command.arg("--cache-dir").arg(&bench.guests.cache_dir).arg("materialize");
-        command.args(["latest", "--start", "2020-01-01", "--end", "2026-11-01"]);
+        let mut command = bench.unskew()?;
+        command.args(["materialize", "latest", "--start", "2020-01-01", "--end", "2026-11-01"]);
         command.arg("--project").arg(self.folder.path());
         let start = Instant::now();
         let done = command.output().context("unskew cannot be run")?;
@@ -163,7 +136,7 @@ pub(super) fn materialize(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let redis = Server::redis(folder.path())?;
     write_events(&folder.path().join("events.parquet"))?;
-    fs::write(folder.path().join("features.yaml"), PROJECT)?;
+    fs::write(folder.path().join("features.yaml"), LATEST)?;
     fs::write(
         folder.path().join("unskew.toml"),
         format!(

@@ -25,10 +25,10 @@ fn resident_peak(process: u32) -> Option<u64> {
 }
 
 /// The most that was resident, and the bytes spilled.
-fn train(files: &Files) -> anyhow::Result<(u64, u64)> {
+fn train(files: &Files<'_>) -> anyhow::Result<(u64, u64)> {
     let summary = files.path("summary.json");
     let mut child = files
-        .command("trailing", &files.path("memory.parquet"))
+        .command("trailing", &files.path("memory.parquet"))?
         .args(["--memory-limit", &LIMIT.to_string()])
         .stdout(Stdio::from(fs::File::create(&summary)?))
         .stderr(Stdio::inherit())

@@ -1,15 +1,13 @@
 //! Serving, beside what its work costs alone.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow, ensure};
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use unskew_definition::{DefinitionReader, Name};
@@ -25,6 +23,7 @@ use crate::floor_server;
 use crate::load_generator::{Answered, Connection, Load, Target, send};
 use crate::race::{median, timed};
 use crate::report::{Figure, time};
+use crate::rows::{times, write_parquet};
 use crate::servers::Server;
 
 const TURNS: usize = 3;
@@ -141,24 +140,20 @@ fn trailing_project() -> String {
 /// An event every ten minutes, for 31 days before `until`.
 fn write_trailing_events(path: &Path, until: i64) -> anyhow::Result<()> {
     const EVERY: i64 = 600_000_000;
-    let (mut users, mut amounts, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut users, mut amounts, mut at) = (Vec::new(), Vec::new(), Vec::new());
     for step in 1..31 * 144 {
         for user in 0..ENTITIES {
             users.push(user);
-            times.push(until - step * EVERY + user * 1_000_003);
+            at.push(until - step * EVERY + user * 1_000_003);
             amounts.push(((step * 31 + user * 17) % 9973) as f64 / 7.0);
         }
     }
     let columns: [(&str, ArrayRef); 3] = [
         ("user_id", Arc::new(Int64Array::from(users))),
         ("amount", Arc::new(Float64Array::from(amounts))),
-        ("at", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))),
+        ("at", times(at)),
     ];
-    let rows = RecordBatch::try_from_iter(columns)?;
-    let mut writer = ArrowWriter::try_new(File::create(path)?, rows.schema(), None)?;
-    writer.write(&rows)?;
-    writer.close()?;
-    Ok(())
+    write_parquet(path, &RecordBatch::try_from_iter(columns)?)
 }
 
 /// Processor time of a request for trailing windows, beside that of decoding
@@ -175,10 +170,8 @@ pub(super) fn trailing(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         dir.join("unskew.toml"),
         "[project]\nname = \"bench\"\ndefinitions = [\"*.yaml\"]\n\n[online_store]\npath = \"online\"\n",
     )?;
-    let unskew = std::env::current_exe()?.with_file_name("unskew");
-    let done = Command::new(unskew)
-        .arg("--cache-dir")
-        .arg(&bench.guests.cache_dir)
+    let done = bench
+        .unskew()?
         .args(["materialize-incremental", "trailing", "--project"])
         .arg(dir)
         .output()?;
