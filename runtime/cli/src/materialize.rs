@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use unskew_batch::{
     BatchError, MaterializeJob, MaterializeProgress, MaterializeRange, MaterializeStores,
     MaterializeSummary, OfflineTables, PlannedSlice, ViewSummary,
 };
 use unskew_definition::{DataType, Name};
-use unskew_executor::text::{ColumnBuilder, print_utc};
+use unskew_executor::text::ColumnBuilder;
 use unskew_plan::{OnDemandOrigin, ViewPlan, ViewReference};
 use unskew_registry::Registry;
 
@@ -282,22 +282,12 @@ fn time(text: &str) -> Result<i64, String> {
     Ok(times.value(0))
 }
 
-fn shown(time: i64) -> String {
-    let mut text = Vec::new();
-    print_utc(time, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
 /// The progress bar, on a terminal only.
 struct Bar(ProgressBar);
 
 impl Bar {
     fn new(wanted: bool) -> Self {
-        let target = match wanted {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = terminal::progress_bar(wanted);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} slices  {msg}") {
             bar.set_style(style);
         }
@@ -332,8 +322,8 @@ fn report(summary: &MaterializeSummary, seconds: f64, context: &Context) -> anyh
             "{} {} from {} to {}: {} rows in {} slices, {}",
             paint(GOOD, done),
             view.view,
-            shown(view.start),
-            shown(view.end),
+            terminal::utc(view.start),
+            terminal::utc(view.end),
             thousands(view.rows),
             view.slices.len(),
             HumanBytes(view.bytes),

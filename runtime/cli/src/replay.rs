@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use unskew_executor::text::print_utc;
 use unskew_online::{Difference, Engine, served_rows};
 use unskew_store::{Date, TableId};
 
@@ -131,9 +130,7 @@ fn text(report: &Report) -> String {
     }
     for difference in differences.iter().take(SHOWN) {
         let Difference { feature, time_us, inputs, served, now, why } = difference;
-        let mut time = Vec::new();
-        print_utc(*time_us, &mut time);
-        let time = String::from_utf8_lossy(&time);
+        let time = terminal::utc(*time_us);
         let line =
             format!("  {feature} of {inputs} at {time}\n    was {served}, is {now}\n    {why}");
         let _ = writeln!(out, "{}", harmless(&line));

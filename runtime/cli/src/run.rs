@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use unskew_batch::{
     BatchError, FileFormat, Job, OutputStatistics, ParquetCompression, Progress, Summary,
@@ -235,11 +235,7 @@ struct Bar(ProgressBar);
 
 impl Bar {
     fn new(wanted: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(
-            None,
-            if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
-        );
-        Self(bar)
+        Self(terminal::progress_bar(wanted))
     }
 
     fn show(&self, progress: &Progress) {

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use unskew_executor::text::print_utc;
 use unskew_online::{MaterializeJob, Materializer, OnlineError};
+
+use crate::terminal;
 
 /// The first moment that a time in text can name without a sign: the year 1.
 const EARLIEST_US: i64 = -62_135_596_800_000_000;
@@ -44,9 +45,7 @@ impl MaterializeCommand {
 }
 
 fn time(us: i64) -> String {
-    let mut out = Vec::new();
-    print_utc(us.max(EARLIEST_US), &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    terminal::utc(us.max(EARLIEST_US))
 }
 
 #[async_trait]

@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
+use unskew_executor::text::print_utc;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -16,6 +18,22 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// `text` in `style`; `anstream` takes the style away where it does not belong.
 pub(crate) fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// A progress bar on stderr, which nobody sees unless it is wanted.
+pub(crate) fn progress_bar(wanted: bool) -> ProgressBar {
+    let target = match wanted {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    ProgressBar::with_draw_target(None, target)
+}
+
+/// A time in microseconds, as RFC 3339 in UTC.
+pub(crate) fn utc(time_us: i64) -> String {
+    let mut text = Vec::new();
+    print_utc(time_us, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Writes `text` to stdout.

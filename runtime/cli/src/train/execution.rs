@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use unskew_batch::{
     BatchError, Resources, TrainingJob, TrainingProgress, TrainingSummary, source_files,
 };
@@ -23,6 +23,7 @@ use crate::context::Context;
 use crate::failure::UserError;
 use crate::feature_project::FeatureProject;
 use crate::run::{explained, pair};
+use crate::terminal;
 
 /// Where labels and rows are found.
 #[derive(Debug, Args)]
@@ -196,11 +197,7 @@ struct Bar(ProgressBar);
 
 impl Bar {
     fn new(wanted: bool) -> Self {
-        let target = match wanted {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        Self(ProgressBar::with_draw_target(None, target))
+        Self(terminal::progress_bar(wanted))
     }
 
     fn show(&self, progress: &TrainingProgress) {
